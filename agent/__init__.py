@@ -1,0 +1,1 @@
+"""The edge: the daemon that runs at a door, and its command line."""
