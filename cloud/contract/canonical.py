@@ -1,0 +1,61 @@
+"""Canonical JSON: the one byte form that hashes and signatures are made over. Must never depend on dict order.
+
+What is signed travels in this form and is refused in any other: two readers can't take the same bytes for different
+documents, and no byte can be changed without breaking the signature.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+from cloud.contract.errors import ContractError
+
+JsonObject = Mapping[str, Any]
+_SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+"""One for all: json.loads would build one for each line of a snapshot, a fifth of the time that a list takes."""
+
+
+def canonical_bytes(document: JsonObject) -> bytes:
+    """UTF-8 JSON with sorted keys and no white space; raises ContractError for what JSON in UTF-8 can't hold."""
+    try:
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ContractError(f"not representable as canonical JSON: {type(error).__name__}") from error
+
+
+def parse_json(data: bytes, what: str) -> Any:
+    """Read JSON in UTF-8; raises ContractError, also for NaN, for half characters and for a nesting too deep."""
+    try:
+        # Decoded here: json.loads would also take UTF-16, and UTF-8 with half characters in it.
+        document = _DECODER.decode(data.decode("utf-8"))
+        if b"\\u" in data and _SURROGATE.search(data):
+            # A pair of escapes is one character and fine; half a pair can't be encoded.
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise ContractError(f"{what}: not JSON") from None
+    return document
+
+
+def parse_canonical(data: bytes, what: str) -> dict[str, Any]:
+    """Read a JSON object that must be in canonical form; raises ContractError."""
+    document = parse_json(data, what)
+    if not isinstance(document, dict):
+        raise ContractError(f"{what}: not a JSON object")
+    if canonical_bytes(document) != data:
+        raise ContractError(f"{what}: not in canonical form")
+    return document
+
+
+def sha256_hex(data: bytes) -> str:
+    """SHA-256 as 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,91 @@
+"""How events travel on Kinesis: one packed, signed record holds consecutive events of one device."""
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from cloud.contract.canonical import canonical_bytes, parse_canonical
+from cloud.contract.checks import check_version, is_whole
+from cloud.contract.errors import ContractError
+from cloud.contract.events import Event, check_event, parse_event
+from cloud.contract.inflating import inflate
+from cloud.contract.signing import sign, verify
+
+RECORD_VERSION: Final = 1
+MAX_EVENTS: Final = 200
+MAX_PACKED_BYTES: Final = 100_000
+"""Of the events' canonical bytes: a tenth of the stream's default record limit of 1 MiB."""
+GZIP_ABOVE_BYTES: Final = 1024
+MAX_UNPACKED_BYTES: Final = 1 << 20
+"""A reader stops inflating here: a small record must not fill its memory."""
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A batch of consecutive events of one device and epoch."""
+
+    device: str
+    epoch: int
+    events: tuple[Event, ...]
+
+
+def pack(events: Sequence[Event], key: Ed25519PrivateKey) -> bytes:
+    """One record's bytes; raises ContractError for what `unpack` would refuse.
+
+    The events must be of one device and epoch, consecutive, 1 to MAX_EVENTS, up to MAX_PACKED_BYTES together.
+    """
+    if not 1 <= len(events) <= MAX_EVENTS:
+        raise ContractError(f"record: {len(events)} events, 1 to {MAX_EVENTS} fit")
+    size = sum(check_event(event) for event in events)
+    if size > MAX_PACKED_BYTES:
+        raise ContractError(f"record: {size} bytes of events, {MAX_PACKED_BYTES} fit")
+    document: dict[str, Any] = {
+        "v": RECORD_VERSION,
+        "device": events[0].device,
+        "epoch": events[0].epoch,
+        "first": events[0].seq,
+        "last": events[-1].seq,
+        "events": [event.to_json() for event in events],
+    }
+    _check_run(events, document)
+    document["sig"] = sign(document, key)
+    data = canonical_bytes(document)
+    # mtime=0: the same events make the same bytes.
+    return gzip.compress(data, 6, mtime=0) if len(data) > GZIP_ABOVE_BYTES else data
+
+
+def unpack(data: bytes, keys: Sequence[Ed25519PublicKey] | None) -> Record:
+    """Read one record and check its signature (None: do not); raises ContractError and its kinds.
+
+    Whose keys these are is the caller's to know: `device` of the result must be the one that they belong to.
+    """
+    if data[:2] == _GZIP_MAGIC:
+        data = inflate(data, MAX_UNPACKED_BYTES, "record")
+    elif len(data) > MAX_UNPACKED_BYTES:
+        raise ContractError(f"record: above {MAX_UNPACKED_BYTES} bytes")
+    document = parse_canonical(data, "record")
+    if keys is not None:
+        verify(document, keys)
+    # After the signature: an unsigned stranger does not get to say "newer version".
+    check_version(document, RECORD_VERSION, "record")
+    raw = document.get("events")
+    if not isinstance(raw, list) or not 1 <= len(raw) <= MAX_EVENTS:
+        raise ContractError(f"record: events is not a list of 1 to {MAX_EVENTS}")
+    events = tuple(parse_event(item) for item in raw)
+    _check_run(events, document)
+    return Record(device=events[0].device, epoch=events[0].epoch, events=events)
+
+
+def _check_run(events: Sequence[Event], document: dict[str, Any]) -> None:
+    head = (document.get("device"), document.get("epoch"))
+    if not all(is_whole(document.get(name), least=1) for name in ("epoch", "first", "last")):
+        raise ContractError("record: epoch, first and last are not whole numbers from 1")
+    if (document.get("first"), document.get("last")) != (events[0].seq, events[-1].seq):
+        raise ContractError("record: first and last do not match the events")
+    for place, event in enumerate(events):
+        if (event.device, event.epoch) != head or event.seq != events[0].seq + place:
+            raise ContractError(f"record: event {place} is not the next of this device and epoch")
