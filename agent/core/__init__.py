@@ -1,0 +1,1 @@
+"""The pure core: decisions and door states as plain functions over plain data. No I/O, clock, threads or logging."""

@@ -1,0 +1,226 @@
+"""The decision: may this holder go through this door now? One function for the door, for `why` and for tests.
+
+The checks run in the order of `_entry_steps`; the first that fails gives the reason, and docs/decisions.md explains
+it to guards. What the card is comes before what the time is, and that before what the door is: a stolen card is
+called stolen even at midnight in a lockdown. A reader that leads out never refuses; the checks of the holder then
+only say what they would have said. Must never do I/O, read a clock, or raise: whatever is missing denies entry.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from agent.core.explain import schedule_text
+from agent.core.model import (
+    Check,
+    ClockPolicy,
+    Decision,
+    DecisionSettings,
+    Direction,
+    Holder,
+    Now,
+    Policy,
+    Request,
+    StalePolicy,
+)
+from agent.core.schedule import FIRST_S, LAST_S, open_at
+from cloud.contract.itemcodec import instant_text
+from cloud.contract.items import AntiPassback, Card, CardStatus, Door, DoorMode, Person, Schedule
+from cloud.contract.reasons import Reason
+
+MAX_NAMED: Final = 3
+"""How many groups a denial names: the trace of a person in a hundred groups must stay readable and quick."""
+
+_Finding = tuple[Reason | None, str]
+"""What a check found: the reason to deny, None when it passed; and the words for it."""
+_Step = tuple[str, _Finding]
+"""A check's name and its finding."""
+
+_STATUS: Final[dict[CardStatus, Reason]] = {
+    CardStatus.INACTIVE: Reason.INACTIVE_CARD,
+    CardStatus.REVOKED: Reason.REVOKED,
+    CardStatus.LOST: Reason.LOST,
+    CardStatus.STOLEN: Reason.STOLEN,
+}
+
+
+def decide(request: Request, settings: DecisionSettings, now: Now) -> Decision:
+    """Decide one request. Every input has an answer, and going out is always granted.
+
+    `leads_to` is the area behind the reader (the door's `inside` for in, `outside` for out) when access is granted,
+    None when it is denied. `person` is whom the card names, whether or not the list has that person.
+    """
+    # A clock that shows a time outside the calendar is not known, whatever it says of itself.
+    known = now.known and FIRST_S <= now.wall_s < LAST_S
+    at_s = now.wall_s if known else None
+    policy, holder = request.policy, request.holder
+    door = None if policy is None else policy.doors.get(request.door)
+    door = door or Door(request.door)
+    entering = request.direction != Direction.OUT
+    steps = _entry_steps(request, settings, door, at_s) if entering else _holder_steps(request, settings, at_s)
+    checks: list[Check] = []
+    denied: Reason | None = None
+    for name, (denied, text) in steps:
+        checks.append(Check(name, denied is None, text))
+        if denied is not None:
+            break
+    person = None if holder is None else holder.card.person
+    if not entering:
+        checks.append(Check("exit", True, "this reader leads out, and going out is never refused"))
+        reason = Reason.ALLOWED if denied is None else Reason.EXIT
+        return Decision(True, reason, person, door.outside, denied, tuple(checks))
+    if denied is not None:
+        return Decision(False, denied, person, None, None, tuple(checks))
+    reason = Reason.DOOR_UNLOCKED if door.mode is DoorMode.UNLOCKED else Reason.ALLOWED
+    return Decision(True, reason, person, door.inside, None, tuple(checks))
+
+
+def _entry_steps(request: Request, settings: DecisionSettings, door: Door, at_s: float | None) -> Iterator[_Step]:
+    """All checks of an entry, in order. Lazy: what comes after a failed check is never worked out."""
+    yield from _holder_steps(request, settings, at_s, unlocked=door.mode is DoorMode.UNLOCKED)
+    # The steps before passed, so there are a list and a person.
+    if request.policy is not None and request.holder is not None and request.holder.person is not None:
+        yield "list_age", _list_age(request.list_age_s, settings, request.holder.person)
+        yield "door_mode", _door_mode(door)
+        yield "passback", _passback(request.policy, door, request.area)
+
+
+def _holder_steps(
+    request: Request, settings: DecisionSettings, at_s: float | None, *, unlocked: bool = False
+) -> Iterator[_Step]:
+    """The checks of list, card and person: all of an entry's that an exit has too. `at_s` None: no known time."""
+    policy, holder = request.policy, request.holder
+    if policy is None:
+        yield "list", (Reason.NO_ALLOWLIST, "this door has not received an allow-list yet")
+        return
+    yield "list", (None, f"allow-list {policy.epoch}.{policy.version}")
+    if holder is None:
+        yield "card", (Reason.UNKNOWN_CARD, "the card is not on the allow-list")
+        return
+    yield "card", (None, f"the card belongs to person {holder.card.person}")
+    yield "card_status", _card_status(holder.card)
+    yield "person", _person(holder)
+    if holder.person is None:
+        return
+    if at_s is None:
+        yield "clock", _clock(settings.clock_policy)
+        yield "validity", _validity_untimed(holder.card, holder.person, settings.clock_policy, policy.issued_s)
+    else:
+        yield "validity", _validity(holder.card, holder.person, at_s)
+    if unlocked:
+        yield "groups", (None, "the door is in unlocked mode, so groups and schedules are not asked")
+    else:
+        yield "groups", _groups(policy, holder.person, request.door, settings.clock_policy, at_s)
+
+
+def _card_status(card: Card) -> _Finding:
+    return _STATUS.get(card.status), f"the card is {card.status.value}"
+
+
+def _person(holder: Holder) -> _Finding:
+    if holder.person is None:
+        return Reason.INACTIVE_PERSON, f"person {holder.card.person} is not on the allow-list"
+    if not holder.person.active:
+        return Reason.INACTIVE_PERSON, f"person {holder.person.id} is not active"
+    return None, f"person {holder.person.id} is active"
+
+
+def _clock(policy: ClockPolicy) -> _Finding:
+    if policy is ClockPolicy.DENY:
+        return Reason.CLOCK_UNKNOWN, "this door does not know the time, and then admits nobody"
+    return None, f"this door does not know the time, and then follows {policy.value}"
+
+
+def _validity(card: Card, person: Person, at_s: float) -> _Finding:
+    for what, item in (("card", card), ("person", person)):
+        if item.valid_from is not None and at_s < item.valid_from:
+            return Reason.NOT_YET_VALID, f"the {what} is valid from {_instant(item.valid_from)}"
+        if item.valid_until is not None and at_s >= item.valid_until:
+            return Reason.EXPIRED, f"the {what} was valid until {_instant(item.valid_until)}"
+    return None, "card and person are within their validity"
+
+
+def _validity_untimed(card: Card, person: Person, policy: ClockPolicy, issued_s: int) -> _Finding:
+    for what, item in (("card", card), ("person", person)):
+        if policy is not ClockPolicy.IGNORE_SCHEDULES:
+            if item.valid_from is not None or item.valid_until is not None:
+                return Reason.CLOCK_UNKNOWN, f"the {what} has a validity, and this door does not know the time"
+        elif item.valid_until is not None and item.valid_until <= issued_s:
+            until, issued = _instant(item.valid_until), _instant(issued_s)
+            return Reason.EXPIRED, f"the {what} was valid until {until}, and the list was published at {issued}"
+    return None, "no validity stands against card or person"
+
+
+def _groups(policy: Policy, person: Person, door: str, clock: ClockPolicy, at_s: float | None) -> _Finding:
+    """The best that any group offers: open now, else not now, else nothing."""
+    closed: list[tuple[str, Schedule]] = []
+    useless: list[str] = []
+    for name in person.groups:
+        group = policy.groups.get(name)
+        if group is None:
+            useless.append(f"group {name} is not on the allow-list and opens nothing")
+            continue
+        for wanted in [grant.schedule for grant in group.grants if grant.door == door]:
+            if wanted is None:
+                return None, f"group {name} opens {door} at any time"
+            schedule = policy.schedules.get(wanted)
+            if schedule is None:
+                useless.append(f"group {name} opens nothing here: its schedule {wanted} is not on the allow-list")
+            elif at_s is None:
+                if clock is ClockPolicy.IGNORE_SCHEDULES:
+                    return None, f"group {name} opens {door}: schedule {wanted} is ignored without a known time"
+                closed.append((name, schedule))
+            elif open_at(schedule, at_s):
+                return None, f"group {name} opens {door}: {schedule_text(schedule, at_s, is_open=True)}"
+            else:
+                closed.append((name, schedule))
+    if not closed:
+        return Reason.NO_GROUP, _listed([f"no group of person {person.id} opens {door}", *useless])
+    if at_s is None:
+        needs = [f"group {name} opens {door}: schedule {schedule.id} needs a known time" for name, schedule in closed]
+        return Reason.CLOCK_UNKNOWN, _listed([*needs, *useless])
+    named = [f"group {name} opens {door}: {schedule_text(it, at_s, is_open=False)}" for name, it in closed[:MAX_NAMED]]
+    return Reason.OUTSIDE_SCHEDULE, _listed([*named, *useless], unnamed=len(closed) - len(named))
+
+
+def _list_age(age_s: float, settings: DecisionSettings, person: Person) -> _Finding:
+    limit_s = settings.max_list_age_s
+    if limit_s is None:
+        return None, f"the allow-list was last known to be the newest {age_s:.0f} s ago, and no limit is set"
+    if age_s <= limit_s:
+        return None, f"the allow-list was last known to be the newest {age_s:.0f} s ago, within {limit_s:.0f} s"
+    too_old = f"the allow-list was last known to be the newest {age_s:.0f} s ago, above {limit_s:.0f} s"
+    if settings.stale_policy is StalePolicy.CARRY_ON:
+        return None, f"{too_old}; this door carries on"
+    for group in person.groups:
+        if group in settings.stale_groups:
+            return None, f"{too_old}; group {group} is admitted all the same"
+    return Reason.STALE_ALLOWLIST, f"{too_old}, and no group of person {person.id} is admitted then"
+
+
+def _door_mode(door: Door) -> _Finding:
+    match door.mode:
+        case DoorMode.LOCKDOWN:
+            return Reason.LOCKDOWN, f"{door.id} is in lockdown"
+        case DoorMode.DISABLED:
+            return Reason.DOOR_DISABLED, f"{door.id} is disabled"
+        case DoorMode.NORMAL | DoorMode.UNLOCKED:
+            return None, f"{door.id} is in {door.mode.value} mode"
+
+
+def _passback(policy: Policy, door: Door, area: str | None) -> _Finding:
+    behind = None if door.inside is None else policy.areas.get(door.inside)
+    if behind is None or behind.anti_passback is not AntiPassback.HARD:
+        return None, f"{door.id} leads to no area with anti-passback"
+    if area == behind.id:
+        return Reason.PASSBACK, f"the person is already in {behind.id} and has not left it"
+    return None, f"the person is not in {behind.id}"
+
+
+def _listed(texts: list[str], *, unnamed: int = 0) -> str:
+    more = len(texts) - MAX_NAMED + unnamed
+    return "; ".join([*texts[:MAX_NAMED], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _instant(unix_s: int) -> str:
+    # Bounds come from the wire, where they fit; a caller's own may not, and a text must not stop a decision.
+    return instant_text(unix_s) if 0 <= unix_s < LAST_S else f"{unix_s} s"
