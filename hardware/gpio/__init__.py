@@ -1,0 +1,1 @@
+"""Lock relays and inputs on GPIO pins, and their emulated twins."""
