@@ -1,0 +1,120 @@
+"""The list's file: its tables, and how items become rows and back.
+
+Cards and persons are rows, looked up one by one; the rest of a list is small, kept as JSON, and read as a whole.
+A card's 16 raw bytes are the key, so that 250,000 cards take about 12 MB and a lookup reads three or four pages.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from agent.core.model import Holder, Policy
+from agent.storage.database import BUSY_S
+from agent.storage.files import make_private
+from cloud.contract.itemcodec import item_json, parse_item
+from cloud.contract.items import Area, Card, CardStatus, Door, Group, Item, Person, Schedule
+
+FILE_NAME: Final = "allowlist.db"
+SCHEMA_VERSION: Final = 1
+TABLES: Final = frozenset({"list", "card", "person", "item"})
+_STATUSES: Final = tuple(CardStatus)
+_TABLES: Final = f"""
+BEGIN;
+CREATE TABLE list (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, version INTEGER NOT NULL,
+                   issued_s INTEGER NOT NULL, cards INTEGER NOT NULL);
+CREATE TABLE card (id BLOB PRIMARY KEY, person TEXT NOT NULL, status INTEGER NOT NULL, valid_from INTEGER,
+                   valid_until INTEGER) WITHOUT ROWID;
+CREATE TABLE person (id TEXT PRIMARY KEY, active INTEGER NOT NULL, groups TEXT NOT NULL, valid_from INTEGER,
+                     valid_until INTEGER) WITHOUT ROWID;
+CREATE TABLE item (kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
+"""
+_FIND: Final = """
+SELECT list.epoch, list.version, card.person, card.status, card.valid_from, card.valid_until,
+       person.id, person.active, person.groups, person.valid_from, person.valid_until
+FROM list LEFT JOIN card ON card.id = ? LEFT JOIN person ON person.id = card.person
+"""
+PUT_CARD: Final = "INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?, ?)"
+PUT_PERSON: Final = "INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?, ?)"
+PUT_ITEM: Final = "INSERT OR REPLACE INTO item VALUES (?, ?, ?)"
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The one connection that writes; makes an empty list in an empty file. Raises sqlite3.Error, OSError."""
+    make_private(path)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
+    try:
+        connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0;")
+        connection.executescript("PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            connection.executescript(_TABLES)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def card_row(card: Card) -> tuple[bytes, str, int, int | None, int | None]:
+    """The row of a card."""
+    return bytes.fromhex(card.id), card.person, _STATUSES.index(card.status), card.valid_from, card.valid_until
+
+
+def person_row(person: Person) -> tuple[str, bool, str, int | None, int | None]:
+    """The row of a person; no group id holds a space."""
+    return person.id, person.active, " ".join(person.groups), person.valid_from, person.valid_until
+
+
+def item_row(kind: str, item: Item) -> tuple[str, str, str]:
+    """The row of anything else."""
+    return kind, item.id, json.dumps(item_json(item), separators=(",", ":"))
+
+
+def find(db: sqlite3.Connection, credential: str) -> tuple[tuple[int, int] | None, Holder | None]:
+    """Epoch and version of the list, None before the first; and the holder. One statement, so of one version."""
+    row = db.execute(_FIND, (bytes.fromhex(credential),)).fetchone()
+    if row is None:
+        return None, None
+    epoch, version, holder, status, valid_from, valid_until, person_id, active, groups, since, until = row
+    if holder is None:
+        return (epoch, version), None
+    person = None
+    if person_id is not None:
+        person = Person(person_id, bool(active), tuple(groups.split()), since, until)
+    return (epoch, version), Holder(Card(credential, holder, _STATUSES[status], valid_from, valid_until), person)
+
+
+def read_policy(db: sqlite3.Connection) -> Policy | None:
+    """Everything but cards and persons; call within a transaction. Raises ContractError for a damaged row."""
+    row = db.execute("SELECT epoch, version, issued_s FROM list").fetchone()
+    if row is None:
+        return None
+    groups: dict[str, Group] = {}
+    schedules: dict[str, Schedule] = {}
+    doors: dict[str, Door] = {}
+    areas: dict[str, Area] = {}
+    for (body,) in db.execute("SELECT body FROM item"):
+        match parse_item(json.loads(body)):
+            case Group() as group:
+                groups[group.id] = group
+            case Schedule() as schedule:
+                schedules[schedule.id] = schedule
+            case Door() as door:
+                doors[door.id] = door
+            case Area() as area:
+                areas[area.id] = area
+            case _:
+                pass
+    epoch, version, issued_s = row
+    return Policy(epoch, version, issued_s, groups=groups, schedules=schedules, doors=doors, areas=areas)
+
+
+def in_one_transaction(db: sqlite3.Connection, read: Callable[[], Any]) -> Any:
+    """What `read` returns; all that it reads is of one version."""
+    db.execute("BEGIN")
+    try:
+        return read()
+    finally:
+        db.execute("COMMIT")

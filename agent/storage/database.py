@@ -1,0 +1,51 @@
+"""What the three SQLite files have in common: reading without changing, and telling damage from a refusing disk."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+BUSY_S: Final = 1.0
+"""Only a reader of ours can be in the way, and never for long."""
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class Damaged(Exception):  # noqa: N818 - named for what happened
+    """A file's content is not what was written: it must be set aside."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the error says that the content is broken, rather than that the disk refuses."""
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGE
+    return isinstance(error, Damaged)
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can change nothing, not even by a checkpoint. Raises sqlite3.Error.
+
+    For one thread at a time, which need not be the one that opens it.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def check(connection: sqlite3.Connection, version: int, tables: frozenset[str]) -> None:
+    """Raise Damaged unless the pages are sound and hold these tables in this version, or nothing at all.
+
+    Nothing at all is what a first start leaves that was cut short before its tables were made.
+    """
+    try:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            raise Damaged(str(error)) from error
+        raise
+    if verdict != "ok":
+        raise Damaged(str(verdict))
+    known = found == version and names == tables
+    if not known and (found or names):
+        raise Damaged(f"its schema is {found}, known is {version}")

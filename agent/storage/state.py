@@ -1,0 +1,105 @@
+"""Small state that survives a restart: presence, latches. Strings by table and key.
+
+WAL with synchronous=NORMAL: a power cut may take back the last entries, never tear the file. An entry that must not
+be taken back is saved `durable`: that one commit runs under FULL on the same connection, and its flush of the log
+carries all entries before it to the disk too.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from agent.errors import StorageError
+from agent.storage.database import Damaged, check, is_damage
+from agent.storage.files import make_private, set_aside
+
+FILE_NAME: Final = "state.db"
+_SCHEMA_VERSION: Final = 1
+_TABLES: Final = f"""
+BEGIN;
+CREATE TABLE entry (name TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name, key)) WITHOUT ROWID;
+PRAGMA user_version = {_SCHEMA_VERSION};
+COMMIT;
+"""
+
+
+class SqliteStateStore:
+    """`agent.ports.StateStore` in `state_dir/state.db`. One thread at a time, which need not be the one that opens it.
+
+    A damaged file is set aside and the state begins empty; `on_set_aside` is told why. Raises StorageError when the
+    disk refuses.
+    """
+
+    def __init__(self, state_dir: Path, *, on_set_aside: Callable[[str], None]) -> None:
+        self._path = state_dir / FILE_NAME
+        self._on_set_aside = on_set_aside
+        with self._as_storage_error():
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self._db = self._open()
+            except Damaged as damaged:
+                self._begin_empty(str(damaged))
+
+    def load(self, name: str) -> Mapping[str, str]:
+        """See `agent.ports.StateStore`."""
+        with self._mending():
+            return dict(self._db.execute("SELECT key, value FROM entry WHERE name = ?", (name,)).fetchall())
+
+    def save(self, name: str, key: str, value: str | None, *, durable: bool = False) -> None:
+        """See `agent.ports.StateStore`."""
+        with self._mending():
+            # Only between transactions does SQLite take this.
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if value is None:
+                self._db.execute("DELETE FROM entry WHERE name = ? AND key = ?", (name, key))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", (name, key, value))
+
+    def close(self) -> None:
+        """See `agent.ports.StateStore`."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _open(self) -> sqlite3.Connection:
+        make_private(self._path)
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        try:
+            check(db, _SCHEMA_VERSION, frozenset({"entry"}))
+            db.executescript("PRAGMA journal_mode = WAL; PRAGMA mmap_size = 0; PRAGMA cache_size = -256;")
+            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                db.executescript(_TABLES)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _begin_empty(self, why: str) -> None:
+        folder = set_aside(self._path)
+        self._db = self._open()
+        self._on_set_aside(f"{why}; kept in {folder.name}")
+
+    @contextmanager
+    def _mending(self) -> Iterator[None]:
+        with self._as_storage_error():
+            try:
+                yield
+            except sqlite3.DatabaseError as error:
+                if is_damage(error):
+                    self._db.close()
+                    self._begin_empty(str(error))
+                raise
+
+    @contextmanager
+    def _as_storage_error(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(f"{self._path.name}: {error}") from error
