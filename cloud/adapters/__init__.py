@@ -1,0 +1,1 @@
+"""AWS services behind the backend's rules."""

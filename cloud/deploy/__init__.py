@@ -1,0 +1,1 @@
+"""CloudFormation stacks: plan, apply, explain."""

@@ -1,0 +1,1 @@
+"""Backend rules as plain functions."""
