@@ -1,0 +1,1 @@
+"""Adapters to AWS for the edge. Vendor errors stop here."""
