@@ -1,0 +1,37 @@
+"""`cardea demo`: the whole system on this machine, with a page to move doors. What `make run` runs."""
+
+from pathlib import Path
+
+import click
+
+from agent.cli.common import reports_errors
+from agent.panel.demo import DemoSettings, run_demo
+
+
+@click.command("demo")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8600, show_default=True, help="Port of the page; 0: any."
+)
+@click.option("--config", type=click.Path(path_type=Path), default=Path("config/emulated.toml"), show_default=True)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("build/demo"),
+    show_default=True,
+    help="For logs and keys.",
+)
+@reports_errors
+def demo(port: int, config: Path, folder: Path) -> None:
+    """Run the local AWS, the doors of CONFIG and the panel until Ctrl-C.
+
+    The local AWS begins empty each time; the doors remember.
+
+    \b
+    Example:
+      cardea demo --port 8600
+    """
+    run_demo(
+        DemoSettings(config=config, port=port, folder=folder),
+        say=click.echo,
+        progress=lambda text: click.echo(f"cardea: {text}", err=True),
+    )

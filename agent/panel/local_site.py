@@ -1,0 +1,76 @@
+"""What the demo knows of the local AWS: the line that it prints when ready, the door's variables and keys.
+
+The door must reach this AWS and no other: variables and profiles of the person who runs the demo never get through.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from agent.config import Config
+from agent.errors import AgentError
+
+KEYS: Final = ("card-hash.key", "list-verify.pub")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSite:
+    """A running local AWS with the demo site in it."""
+
+    endpoint: str
+    host: str
+    port: int
+    home: Path
+    environment: Mapping[str, str]
+    """AWS_* variables of the door, with the narrow rights of one."""
+    operator_environment: Mapping[str, str]
+    """AWS_* variables of a person, with all rights: for reading the stream back."""
+
+
+def read_ready_line(line: str) -> LocalSite:
+    """The one JSON line of `cardea cloud local --json`; raises AgentError if it is not that."""
+    try:
+        document = json.loads(line)
+        endpoint, home = document["endpoint"], Path(document["home"])
+        address = urlsplit(endpoint)
+        door, operator = (
+            {str(name): str(value) for name, value in document[part].items()}
+            for part in ("environment", "operator_environment")
+        )
+        host, port = address.hostname, address.port
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise AgentError(f"the local AWS said something unexpected: {line[:200]!r}") from error
+    if address.scheme != "http" or host is None or port is None:
+        raise AgentError(f"the local AWS gave no usable endpoint: {endpoint[:200]!r}")
+    return LocalSite(endpoint, host, port, home, door, operator)
+
+
+def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment from which no account of this person can be reached, and no proxy stands before 127.0.0.1."""
+    kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+    loopback = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return {**kept, **loopback, "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+
+
+def door_environment(site: LocalSite, base: Mapping[str, str], relay_endpoint: str) -> dict[str, str]:
+    """The agent's environment: the site's variables, with the relay in the place of the endpoint."""
+    through = {name: value.replace(site.endpoint, relay_endpoint) for name, value in site.environment.items()}
+    return {**without_aws(base), **through, "AWS_ENDPOINT_URL": relay_endpoint}
+
+
+def give_keys(config: Config, site: LocalSite) -> None:
+    """Put the site's keys where the door looks for them; what the door remembers stays.
+
+    Each local AWS begins a higher epoch of the list, so a door that remembers an earlier one takes it.
+    """
+    places = (config.path(config.device.card_hash_key), config.path(config.allowlist.verify_keys[0]))
+    try:
+        for name, place in zip(KEYS, places, strict=True):
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.touch(mode=0o600)
+            place.write_bytes((site.home / "door" / name).read_bytes())
+    except OSError as error:
+        raise AgentError(f"the door's keys can't be put in place: {error}") from error
