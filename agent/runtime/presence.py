@@ -1,0 +1,58 @@
+"""What a controller must remember through a restart: who is in which area, and which doors are in a fire state.
+
+A state file that can't be written costs memory at the next restart, never a decision now.
+"""
+
+from typing import Final
+
+import structlog
+
+from agent.errors import StorageError
+from agent.ports import StateStore
+
+log = structlog.get_logger(__name__)
+
+MAX_PERSONS: Final = 300_000
+"""Full policy: whoever moved longest ago is forgotten, which admits them once more."""
+_AREAS: Final = "area"
+_FIRE: Final = "fire"
+
+
+class Presence:
+    """Owned by the controller's thread."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        self._areas = dict(store.load(_AREAS))
+        self._fire = set(store.load(_FIRE))
+
+    def area(self, person: str) -> str | None:
+        """Where the person is, as far as this controller knows."""
+        return self._areas.get(person)
+
+    def move(self, person: str, area: str) -> None:
+        """The person is now there."""
+        self._areas.pop(person, None)
+        self._areas[person] = area
+        self._save(_AREAS, person, area)
+        while len(self._areas) > MAX_PERSONS:
+            oldest = next(iter(self._areas))
+            del self._areas[oldest]
+            self._save(_AREAS, oldest, None)
+
+    def fire_latched(self, door: str) -> bool:
+        """Whether the door was in a fire state when the agent last ran."""
+        return door in self._fire
+
+    def latch_fire(self, door: str, *, latched: bool) -> None:
+        """Remember the fire state of a door, on disk before this returns if the disk will."""
+        if latched == (door in self._fire):
+            return
+        (self._fire.add if latched else self._fire.discard)(door)
+        self._save(_FIRE, door, "latched" if latched else None, durable=True)
+
+    def _save(self, name: str, key: str, value: str | None, *, durable: bool = False) -> None:
+        try:
+            self._store.save(name, key, value, durable=durable)
+        except StorageError as error:
+            log.error("state.unsaved", table=name, error=str(error))

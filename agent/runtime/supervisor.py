@@ -1,0 +1,105 @@
+"""Runs the workers: one named thread each, started and stopped in order, restarted with backoff when one dies."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+FIRST_RESTART_S: Final = 0.5
+MAX_RESTART_S: Final = 15.0
+CALM_S: Final = 60.0
+"""A worker that ran this long has recovered: its next restart is quick again."""
+STALLED_S: Final = 10.0
+"""A worker without a heartbeat for this long is reported. Every worker beats at least once a second unless its
+device holds it; no device call of ours may take longer than this."""
+
+
+def _nothing() -> None:
+    """The interrupt of a worker that looks at `stop` often enough."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """One thread's duty. `run(stop, beat)` returns when `stop` is set; it may raise, and is then run again."""
+
+    name: str
+    run: Callable[[threading.Event, Callable[[], None]], None]
+    interrupt: Callable[[], None] = _nothing
+    """Makes a blocked `run` look at `stop` now."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+    beat_s: float = 0.0
+    failure: str | None = None
+    """Why the worker is down; None while it runs."""
+
+
+class Supervisor:
+    """Owns the workers' threads. `on_failure(name, what)` is told of each death."""
+
+    def __init__(self, on_failure: Callable[[str, str], None]) -> None:
+        self._workers: list[Worker] = []
+        self._on_failure = on_failure
+
+    def start(self, worker: Worker) -> None:
+        """Start a worker; they are stopped in the reverse order."""
+        worker.beat_s = time.monotonic()
+        worker.thread = threading.Thread(target=self._keep_running, args=(worker,), name=worker.name, daemon=True)
+        self._workers.append(worker)
+        worker.thread.start()
+
+    def stop(self, until_s: float) -> list[str]:
+        """Stop all, newest first, until the monotonic instant; the names of those that did not end."""
+        stuck = []
+        while self._workers:
+            worker = self._workers.pop()
+            worker.stop.set()
+            worker.interrupt()
+            if worker.thread is not None:
+                worker.thread.join(max(0.05, until_s - time.monotonic()))
+                if worker.thread.is_alive():
+                    stuck.append(worker.name)
+        return stuck
+
+    def troubles(self) -> list[str]:
+        """Workers that are down or silent, as degraded reasons."""
+        now_s = time.monotonic()
+        found = []
+        for worker in list(self._workers):
+            if worker.failure is not None:
+                found.append(f"worker_failed:{worker.name}")
+            elif now_s - worker.beat_s > STALLED_S:
+                found.append(f"worker_stalled:{worker.name}")
+        return found
+
+    def _keep_running(self, worker: Worker) -> None:
+        wait_s = FIRST_RESTART_S
+
+        def beat() -> None:
+            worker.beat_s = time.monotonic()
+            worker.failure = None
+
+        while not worker.stop.is_set():
+            started_s = time.monotonic()
+            try:
+                worker.run(worker.stop, beat)
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}"
+                worker.failure = what
+                log.exception("worker.failed", worker=worker.name, restart_in_s=wait_s)
+                self._on_failure(worker.name, what)
+            else:
+                # A worker that returns unasked is as dead as one that raises.
+                if worker.stop.is_set():
+                    return
+                worker.failure = "returned"
+                log.error("worker.returned", worker=worker.name, restart_in_s=wait_s)
+                self._on_failure(worker.name, "returned")
+            if time.monotonic() - started_s > CALM_S:
+                wait_s = FIRST_RESTART_S
+            worker.stop.wait(wait_s)
+            wait_s = min(MAX_RESTART_S, wait_s * 2)

@@ -1,0 +1,51 @@
+"""What a controller remembers: areas, fire states, and how old its list is."""
+
+import math
+
+from agent.runtime.listage import ListAge
+from agent.runtime.presence import Presence
+from tests.rigs.fakes import FakeClock, MemoryState
+
+
+def test_areas_and_fire_states_survive_a_restart() -> None:
+    """A restart neither lets a person in twice nor ends a fire state."""
+    state = MemoryState()
+    before = Presence(state)
+    before.move("p1", "hq")
+    before.latch_fire("front", latched=True)
+    after = Presence(state)
+    assert after.area("p1") == "hq"
+    assert after.fire_latched("front")
+    assert ("fire", "front") in state.durable
+
+
+def test_a_dead_disk_does_not_stop_a_decision() -> None:
+    """What can't be saved is still known now."""
+    state = MemoryState()
+    presence = Presence(state)
+    state.broken = True
+    presence.move("p1", "hq")
+    presence.latch_fire("front", latched=True)
+    assert presence.area("p1") == "hq"
+    assert presence.fire_latched("front")
+
+
+def test_list_age_counts_from_the_last_confirmation() -> None:
+    """Age is about when the list was last seen to be the newest, not about when it changed."""
+    clock = FakeClock()
+    age = ListAge(MemoryState())
+    assert math.isinf(age.age_s(clock.now()))
+    age.confirm(clock.now())
+    clock.advance(90)
+    assert age.age_s(clock.now()) == 90
+
+
+def test_list_age_goes_on_through_a_restart_if_the_time_is_known() -> None:
+    """A list does not become young by a power cut; without the time nobody can say how old it is."""
+    clock, state = FakeClock(), MemoryState()
+    ListAge(state).confirm(clock.now())
+    clock.advance(3600)
+    clock.mono_s = 5.0
+    assert ListAge(state).age_s(clock.now()) == 3600
+    clock.known = False
+    assert math.isinf(ListAge(state).age_s(clock.now()))
