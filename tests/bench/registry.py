@@ -1,0 +1,11 @@
+"""All figures, in the order in which they run. A new figure is a module of its own and a line here."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.bench.figures import decision, delivery, idle, lists, rex, start, tap
+from tests.bench.result import Figure
+
+FIGURES: Final[Mapping[str, Figure]] = {
+    module.FIGURE.name: module.FIGURE for module in (decision, tap, lists, start, rex, delivery, idle)
+}
