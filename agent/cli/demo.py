@@ -24,7 +24,7 @@ from agent.panel.demo import DemoSettings, run_demo
 def demo(port: int, config: Path, folder: Path) -> None:
     """Run the local AWS, the doors of CONFIG and the panel until Ctrl-C.
 
-    The local AWS begins empty each time; the doors remember.
+    The local AWS and the doors' state begin empty each time; the last state is kept beside it as `.previous`.
 
     \b
     Example:

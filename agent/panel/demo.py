@@ -19,7 +19,7 @@ from agent.configfile import load
 from agent.control_client import ControlClient
 from agent.errors import AgentError, ControlError, Unreachable
 from agent.panel.children import Child
-from agent.panel.local_site import LocalSite, door_environment, give_keys, read_ready_line, without_aws
+from agent.panel.local_site import LocalSite, door_environment, fresh_state, read_ready_line, without_aws
 from agent.panel.relay import Relay
 from agent.panel.server import PanelServer, listen
 from agent.places import default_socket
@@ -107,7 +107,9 @@ def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
         site = read_ready_line(_first_line(answer, local, signals))
 
         relay = running.enter_context(Relay(site.host, site.port))
-        give_keys(config, site)
+        aside = fresh_state(config, site)
+        if aside is not None:
+            progress(f"the door's old state is now in {aside}")
 
         progress("starting the door controller")
         agent = Child(

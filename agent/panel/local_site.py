@@ -4,6 +4,7 @@ The door must reach this AWS and no other: variables and profiles of the person 
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 from agent.config import Config
 from agent.errors import AgentError
 
+MARK: Final = "made-by-the-demo"
+"""File in a state directory that the demo may replace."""
 KEYS: Final = ("card-hash.key", "list-verify.pub")
 
 
@@ -61,16 +64,39 @@ def door_environment(site: LocalSite, base: Mapping[str, str], relay_endpoint: s
     return {**without_aws(base), **through, "AWS_ENDPOINT_URL": relay_endpoint}
 
 
-def give_keys(config: Config, site: LocalSite) -> None:
-    """Put the site's keys where the door looks for them; what the door remembers stays.
+def fresh_state(config: Config, site: LocalSite) -> Path | None:
+    """Give the door an empty state directory with the site's keys; where the old one went, if it was not the demo's.
 
-    Each local AWS begins a higher epoch of the list, so a door that remembers an earlier one takes it.
+    A door that remembers who came in yesterday refuses them at the turnstile today, which is right at a real door and
+    puzzling in a demo. A directory that the demo made is kept as `.previous`; any other is set aside under a free name
+    for good.
     """
-    places = (config.path(config.device.card_hash_key), config.path(config.allowlist.verify_keys[0]))
+    state = config.device.state_dir
+    aside: Path | None = None
     try:
+        if state.exists() and any(state.iterdir()):
+            if (state / MARK).exists():
+                previous = state.with_name(f"{state.name}.previous")
+                if (previous / MARK).exists():
+                    shutil.rmtree(previous)
+                state.rename(previous if not previous.exists() else _free_name(state))
+            else:
+                aside = _free_name(state)
+                state.rename(aside)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (state / MARK).write_text("The demo replaces this directory at its next start.\n")
+        places = (config.path(config.device.card_hash_key), config.path(config.allowlist.verify_keys[0]))
         for name, place in zip(KEYS, places, strict=True):
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.parent.mkdir(parents=True, exist_ok=True)
             place.touch(mode=0o600)
             place.write_bytes((site.home / "door" / name).read_bytes())
     except OSError as error:
-        raise AgentError(f"the door's keys can't be put in place: {error}") from error
+        raise AgentError(f"the door's state directory can't be prepared: {error}") from error
+    return aside
+
+
+def _free_name(state: Path) -> Path:
+    number = 1
+    while (place := state.with_name(f"{state.name}.set-aside-{number}")).exists():
+        number += 1
+    return place

@@ -1,4 +1,4 @@
-"""What the demo takes from the local AWS, and where it puts the keys."""
+"""What the demo takes from the local AWS, and that the door's state is replaced only where that is safe."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from agent.config import Config
 from agent.errors import AgentError
-from agent.panel.local_site import LocalSite, door_environment, give_keys, read_ready_line, without_aws
+from agent.panel.local_site import MARK, LocalSite, door_environment, fresh_state, read_ready_line, without_aws
 
 LINE = {
     "endpoint": "http://127.0.0.1:4566",
@@ -77,21 +77,52 @@ def test_door_reaches_aws_through_the_relay_only(site: LocalSite) -> None:
     assert environment["AWS_ACCESS_KEY_ID"] == "door"
 
 
-def test_keys_are_put_in_place_for_the_owner_alone_and_memory_stays(site: LocalSite, tmp_path: Path) -> None:
-    """The keys are where the config says, readable by no other user; the journal of the last run is untouched."""
+def test_new_state_holds_the_sites_keys_for_the_owner_alone(site: LocalSite, tmp_path: Path) -> None:
+    """The keys are where the config says, and readable by no other user."""
     state = tmp_path / "state"
-    state.mkdir()
-    (state / "journal.db").write_text("events")
-    for _ in range(2):
-        give_keys(config_with(state), site)
+    assert fresh_state(config_with(state), site) is None
     assert (state / "card-hash.key").read_text() == "11" * 32
     assert (state / "list-verify.pub").read_text() == "22" * 32
     assert (state / "card-hash.key").stat().st_mode & 0o077 == 0
-    assert (state / "journal.db").read_text() == "events"
+
+
+def test_state_of_an_earlier_demo_is_kept_once(site: LocalSite, tmp_path: Path) -> None:
+    """The one before last goes."""
+    state = tmp_path / "state"
+    for number in range(3):
+        assert fresh_state(config_with(state), site) is None
+        assert not (state / "journal.db").exists()
+        (state / "journal.db").write_text(str(number))
+    assert (tmp_path / "state.previous" / "journal.db").read_text() == "1"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "state", "state.previous"]
+
+
+def test_state_that_the_demo_did_not_make_is_never_removed(site: LocalSite, tmp_path: Path) -> None:
+    """It is set aside, each time under a name of its own, and the caller is told."""
+    state = tmp_path / "state"
+    for number in (1, 2):
+        state.mkdir(exist_ok=True)
+        (state / MARK).unlink(missing_ok=True)
+        (state / "journal.db").write_text(str(number))
+        aside = fresh_state(config_with(state), site)
+        assert aside is not None
+        assert (aside / "journal.db").read_text() == str(number)
+    assert (tmp_path / "state.set-aside-1" / "journal.db").read_text() == "1"
+
+
+def test_previous_of_another_is_never_removed(site: LocalSite, tmp_path: Path) -> None:
+    """A directory that happens to have the name we would use stays."""
+    state, other = tmp_path / "state", tmp_path / "state.previous"
+    other.mkdir()
+    (other / "mine").write_text("x")
+    for _ in range(2):
+        fresh_state(config_with(state), site)
+    assert (other / "mine").exists()
+    assert (tmp_path / "state.set-aside-1" / MARK).exists()
 
 
 def test_missing_keys_are_one_clear_error(tmp_path: Path) -> None:
     """As when the local AWS did not write them."""
     site = LocalSite("http://127.0.0.1:1", "127.0.0.1", 1, tmp_path / "empty", {}, {})
-    with pytest.raises(AgentError, match="keys can't be put in place"):
-        give_keys(config_with(tmp_path / "state"), site)
+    with pytest.raises(AgentError, match="state directory"):
+        fresh_state(config_with(tmp_path / "state"), site)
