@@ -231,6 +231,7 @@ class Agent:
             uplink=link.uplink_report,
             sync=link.sync_report,
             troubles=lambda: [*self._keys.troubles, *self._supervisor.troubles()],
+            inbox=self._inbox.depth,
             emulated_inputs=frozenset(movers),
             card_names={self._keys.credential(uid): name for name, uid in named.items()},
         )
@@ -267,7 +268,9 @@ class Agent:
 
     def _worker_failed(self, name: str, what: str) -> None:
         detail = {"worker": name, "what": what[:200]}
-        self._inbox.post(Happened(EventDraft(type=EventType.WORKER_FAILED, detail=detail)))
+        # Offered, not posted: when the controller itself died with a full inbox, this thread is to restart it.
+        if not self._inbox.offer(Happened(EventDraft(type=EventType.WORKER_FAILED, detail=detail))):
+            log.error("worker.failure_unrecorded", worker=name, why="the inbox is full")
 
     def _set_aside(self, kind: EventType, why: str) -> None:
         log.error(kind.value, why=why)

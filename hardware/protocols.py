@@ -18,15 +18,6 @@ class Technology(StrEnum):
     EMULATED = "emulated"
 
 
-class Assurance(StrEnum):
-    """How far a card can be trusted to be itself."""
-
-    CLONEABLE = "cloneable"
-    """Only the UID was read: anyone who has held the card can copy it."""
-    GENUINE = "genuine"
-    """The card proved a key that it can't give away."""
-
-
 class Indication(StrEnum):
     """What the person at the reader is shown."""
 

@@ -10,7 +10,7 @@ CAPACITY = 1024
 
 
 class Inbox:
-    """Full policy: the poster waits. Every poster is a thread of its own that can afford it; nothing is dropped."""
+    """Full policy: who posts waits, and nothing is dropped. Who can't wait offers, and is told."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._queue: queue.PriorityQueue[tuple[int, int, Message]] = queue.PriorityQueue(capacity)
@@ -19,15 +19,21 @@ class Inbox:
 
     def post(self, message: Message) -> None:
         """Hand a message over; after `close` it goes nowhere, because nobody decides any more."""
-        # REX, contacts and fire overtake cards that wait for a slow disk.
-        urgent = isinstance(message, InputSettled | InputsOpened | FireReset)
-        entry = (0 if urgent else 1, next(self._number), message)
+        entry = self._entry(message)
         while not self._closed.is_set():
             try:
                 self._queue.put(entry, timeout=0.5)
             except queue.Full:
                 continue
             return
+
+    def offer(self, message: Message) -> bool:
+        """Hand a message over if there is room; False if not. For reports that are in the log already."""
+        try:
+            self._queue.put_nowait(self._entry(message))
+        except queue.Full:
+            return False
+        return True
 
     def take(self, timeout_s: float) -> Message | None:
         """The next message; None after `timeout_s`. The controller's thread only."""
@@ -39,6 +45,11 @@ class Inbox:
     def depth(self) -> int:
         """How many messages wait: a metric."""
         return self._queue.qsize()
+
+    def _entry(self, message: Message) -> tuple[int, int, Message]:
+        # REX, contacts and fire overtake cards that wait for a slow disk.
+        urgent = isinstance(message, InputSettled | InputsOpened | FireReset)
+        return (0 if urgent else 1, next(self._number), message)
 
     def close(self) -> None:
         """Stop to accept; idempotent."""

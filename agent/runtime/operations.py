@@ -16,6 +16,7 @@ from agent.runtime.doors import ReaderPlace, TapOutcome
 from agent.runtime.hub import Hub
 from agent.runtime.inbox import Inbox
 from agent.runtime.messages import Ask, FireReset
+from hardware.errors import HardwareError
 
 ANSWER_S: Final = 5.0
 """How long the controller may take to answer: ten times its slowest tap on a dying disk."""
@@ -86,17 +87,18 @@ class Operations:
         while True:
             seen = self._hub.wait_change(seen, WATCH_IDLE_S)
             yield {"status": self._status()}
-            # A burst of changes is one picture: the newest. threading.Event().wait is not needed, nobody wakes this.
+            # A burst of changes is one picture: the newest.
             time.sleep(WATCH_SPACING_S)
 
     def _op_tap(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         uid, credential = self._card(request)
         name = self._pick(request.get("reader"), list(self._present), "emulated reader")
-        if not isinstance(name, str):
-            raise ControlError("reader is not a string")
         with self._turns[name]:
             mark = self._hub.mark()
-            self._present[name](uid)
+            try:
+                self._present[name](uid)
+            except HardwareError as error:
+                raise ControlError(f"reader {name!r} does not take the card: {error}") from error
             outcome = self._hub.wait_outcome(
                 mark, lambda found: found.reader == name and found.credential == credential, ANSWER_S
             )

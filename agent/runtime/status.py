@@ -40,6 +40,8 @@ class Sources:
     sync: Callable[[], LinkState]
     troubles: Callable[[], Sequence[str]]
     """Degraded reasons that no other part tells."""
+    inbox: Callable[[], int]
+    """Messages that wait for the controller."""
     emulated_inputs: frozenset[str]
     card_names: Mapping[str, str]
     """Credential -> name from [emulated.cards]."""
@@ -92,6 +94,7 @@ def status(sources: Sources) -> Mapping[str, Any]:
             "bytes": journal.bytes,
             "waiting": journal.waiting,
         },
+        "inbox": sources.inbox(),
         "uplink": {"state": uplink.state, "last_ok_s": uplink.last_ok_s},
         "sync": {"state": sync.state, "last_ok_s": sync.last_ok_s},
         "clock": "synced" if now.known else "unsynced",
