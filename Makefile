@@ -18,7 +18,7 @@ export PYTHON
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run test check pytest bench localaws lock clean python system-run system-test
+.PHONY: help run test check pytest bench soak localaws lock clean python system-run system-test
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -42,14 +42,14 @@ pytest: $(VENV)/.dev $(LOCALAWS)/.ready $(GPIO:=/.ready)
 	@echo "testing"
 	@$(BIN)/python -m pytest -q -n 2
 
-bench: $(VENV)/.dev $(LOCALAWS)/.ready ## measure, into docs/benchmarks.md; BENCH="--quick" or names of figures for less
+bench: $(VENV)/.dev $(LOCALAWS)/.ready build/peers/.ready ## measure, into docs/benchmarks.md; BENCH="--quick" or names of figures for less
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 localaws: $(LOCALAWS)/.ready ## install the local AWS alone
 
 lock: | system-run ## make requirements/*.lock anew
 	@rm -rf build/uv && $(PYTHON) -m venv build/uv && build/uv/bin/python $(PIP_INSTALL) '$(UV)'
-	@cd requirements && for name in build local-aws rpi-gpio rpi-lgpio; do $(COMPILE) $$name.in -o $$name.lock; done
+	@cd requirements && for name in build local-aws peers rpi-gpio rpi-lgpio; do $(COMPILE) $$name.in -o $$name.lock; done
 	@cd requirements && $(COMPILE) ../setup.cfg --extra panel -o run.lock
 	@cd requirements && $(COMPILE) ../setup.cfg --extra panel --extra pcsc --extra nfc --extra dev -c run.lock -o dev.lock
 COMPILE := ../build/uv/bin/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 \
@@ -93,6 +93,13 @@ $(LOCALAWS)/.ready: requirements/local-aws.lock | system-run
 	@echo "installing the local AWS"
 	@$(PYTHON) -m venv --clear $(LOCALAWS)
 	@$(LOCALAWS)/bin/python $(PINNED) -r $<
+	@touch $@
+
+# What the benchmarks measure beside ours.
+build/peers/.ready: requirements/peers.lock | system-run
+	@echo "installing the peers of make bench"
+	@mkdir -p build && $(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python $(PINNED) -r $<
 	@touch $@
 
 # Two libraries with one module name: each in a folder of its own, for the tests of both. PYPI=1: lgpio, which has no
