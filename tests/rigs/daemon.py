@@ -51,6 +51,10 @@ class Daemon:
         """Replace the configuration."""
         self.config.write_text(f'{self._device}socket = "control.sock"\n{body}')
 
+    def set_environment(self, **variables: str) -> None:
+        """Add variables to the environment of the next start."""
+        self._environment |= variables
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -71,7 +75,11 @@ class Daemon:
                 command, stdout=log, stderr=log, env=self._environment, cwd=self.home, start_new_session=True
             )
         if ready:
-            wait_for(self._is_ready, "the daemon to be ready", 20)
+            self.wait_ready()
+
+    def wait_ready(self, timeout_s: float = 20.0) -> None:
+        """Wait until a tap would work; fails at once with the log when the daemon has ended."""
+        wait_for(self._is_ready, "the daemon to be ready", timeout_s)
 
     def _is_ready(self) -> bool:
         assert self.process is not None
