@@ -6,12 +6,12 @@ Everything goes through the control socket of the running daemon, as the command
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.control_client import ControlClient
 from agent.errors import ControlError, Unreachable
-from tests.faults.ledger import Problems
+from tests.faults.ledger import Problems, Told
+from tests.faults.storm import TIMEOUT_S
 from tests.rigs import site
 from tests.rigs.daemon import Daemon
 
@@ -43,26 +43,18 @@ def _door(name: str, fail: str, more: str = "") -> str:
     return f'[[door]]\nid = "{name}"\n{more}{lock}{readers}{inputs}'
 
 
+CLOUD: Final = f"""
+[aws]
+region = "eu-central-1"
+stream = "events"
+table = "lists"
+bucket = "lists-bucket"
+[uplink]
+first_wait_s = 0.01
+max_wait_s = 1.0
+timeout_s = {TIMEOUT_S}
+"""
 CONFIG: Final = _door("front", "secure") + _door("back", "safe", 'follows_fire_of = ["front"]\n')
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A decision that the daemon told somebody."""
-
-    life: str
-    by: str
-    """`tap`: who tapped; `watch`: who watches, as the panel does."""
-    event_id: str | None
-    """None: the daemon said that the event still waits for the disk."""
-    seq: int | None
-    """None for `watch`, which does not tell it."""
-    granted: bool
-    reason: str
-    door: str
-    reader: str
-    credential: str | None
-    """None for `watch`."""
 
 
 class Visitors:
@@ -125,8 +117,8 @@ class Visitors:
         if granted != (direction == "out" or CARDS[uid] is None):
             self._problems.add(f"{self._life}: {reader} {result['decision']} ({result['reason']}) card {CARDS[uid]}")
         told = Told(
-            self._life, "tap", result["event_id"], result["seq"], granted, result["reason"], door, reader,
-            site.credential(uid),
+            self._life, result["event_id"], granted, result["reason"], door, reader,
+            seq=result["seq"], credential=site.credential(uid),
         )  # fmt: skip
         with self._progress:
             self.told.append(told)
@@ -144,10 +136,8 @@ class Visitors:
                 if last is None or last["event_id"] is None or last["event_id"] in seen:
                     continue
                 seen.add(last["event_id"])
-                told = Told(
-                    self._life, "watch", last["event_id"], None, last["decision"] == "granted", last["reason"],
-                    door["id"], last["reader"], None,
-                )  # fmt: skip
+                granted = last["decision"] == "granted"
+                told = Told(self._life, last["event_id"], granted, last["reason"], door["id"], last["reader"])
                 with self._progress:
                     self.told.append(told)
             if self._gone.is_set():

@@ -18,12 +18,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-from cloud.contract.events import Event, EventType, parse_event
-from tests.faults.busy_door import CONFIG, DOORS, Told, Visitors
-from tests.faults.ledger import Ledger, Life, Lives, Problems
-from tests.faults.storm import TIMEOUT_S, Storm
+from cloud.contract.events import parse_event
+from tests.faults.busy_door import CLOUD, CONFIG, DOORS, Visitors
+from tests.faults.ledger import Ledger, Life, Lives, Problems, Told
+from tests.faults.storm import Storm
 from tests.rigs import site
 from tests.rigs.daemon import CARDEA, Daemon
 from tests.rigs.fault_kinesis import FaultKinesis
@@ -36,17 +34,7 @@ CHAPTER: Final = 30
 MAX_EVENTS: Final = 6000
 """Of the journal: more than a chapter leaves unsent, and little enough that sent events are dropped meanwhile."""
 DRAIN_S: Final = 60.0
-PAGE: Final = 400
-_CLOUD: Final = f"""
-[aws]
-region = "eu-central-1"
-stream = "events"
-table = "lists"
-bucket = "lists-bucket"
-[uplink]
-first_wait_s = 0.01
-max_wait_s = 1.0
-timeout_s = {TIMEOUT_S}
+_JOURNAL: Final = f"""
 [journal]
 max_events = {MAX_EVENTS}
 """
@@ -93,7 +81,7 @@ class KillLoop:
         self._chosen = random.Random(seed)
         self._storm = Storm(seed)
         self._kinesis = FaultKinesis()
-        self._daemon = Daemon(home, CONFIG + _CLOUD, device=DEVICE, keys=_KEYS)
+        self._daemon = Daemon(home, CONFIG + CLOUD + _JOURNAL, device=DEVICE, keys=_KEYS)
         self._problems = Problems()
         self._lives = Lives()
         self._ledger = Ledger(DEVICE, self._lives, self._problems)
@@ -101,7 +89,7 @@ class KillLoop:
         self._moments: Counter[str] = Counter()
         self._starts_s: list[float] = []
         self._in_write = 0
-        self._taps = 0
+        self._decisions = 0
         self._unplaced = 0
         self._fire: bool | None = False
         """Whether both doors are known to be in a fire state; None: killed before it was seen."""
@@ -134,7 +122,7 @@ class KillLoop:
             "SIGKILLs": len(self._lives),
             **{f"killed {moment}": count for moment, count in sorted(self._moments.items())},
             "of these inside write or fsync of the journal": self._in_write,
-            "decisions told": self._taps,
+            "decisions told": self._decisions,
             "told while the disk was late": self._unplaced,
             "events": ledger.events,
             "records": ledger.records,
@@ -241,49 +229,17 @@ class KillLoop:
         name, born_ms = self._begin()
         self._wait_ready()
         wait_for(lambda: self._daemon.status()["journal"]["unsent"] == 0, "all to be delivered", DRAIN_S)
-        journal = self._journal()
+        stored = self._daemon.all_events(since=self._ledger.settled)
         self._end(name, born_ms)
         self._storm.rise()
-        self._ledger.take(self._kinesis.take_records(), self._key())
-        lowest = self._ledger.settled + 1
-        by_id = self._ledger.settle([event for event in journal if event.seq >= lowest])
-        for told in self._told:
-            self._check_told(told, by_id)
+        self._ledger.take(self._kinesis.take_records(), self._daemon.public_key())
+        if not all(each.pop("sent") for each in stored):
+            self._problems.add("the journal holds unsent events although it says that there are none")
+        self._ledger.settle([parse_event(each) for each in stored], self._told)
+        self._decisions += len({told.event_id for told in self._told if told.event_id is not None})
+        self._unplaced += sum(told.event_id is None for told in self._told)
         self._told.clear()
         self._check_remains()
-
-    def _journal(self) -> list[Event]:
-        """What the daemon's journal holds of what was not compared yet."""
-        found: list[Event] = []
-        since = self._ledger.settled
-        while some := self._daemon.request("events", since=since, limit=PAGE)["events"]:
-            if not all(each.pop("sent") for each in some):
-                self._problems.add("the journal holds unsent events although it says that there are none")
-            found += [parse_event(each) for each in some]
-            since = found[-1].seq
-        return found
-
-    def _check_told(self, told: Told, by_id: dict[str, Event]) -> None:
-        self._taps += told.by == "tap"
-        if told.event_id is None:
-            self._unplaced += 1
-            return
-        event = by_id.get(told.event_id)
-        if event is None:
-            self._problems.add(f"{told.life}: a decision at {told.reader} was told ({told.reason}) and did not arrive")
-            return
-        kind = EventType.ACCESS_GRANTED if told.granted else EventType.ACCESS_DENIED
-        life = self._lives.of(event)
-        same = (
-            event.type is kind
-            and (event.reason, event.door, event.reader) == (told.reason, told.door, told.reader)
-            and told.seq in (None, event.seq)
-            and told.credential in (None, event.credential)
-            and life is not None
-            and life.name == told.life
-        )
-        if not same:
-            self._problems.add(f"{told.life}: what was told of event {event.seq} is not what arrived: {told}")
 
     def _check_remains(self) -> None:
         """What the dead leave: a whole journal, no litter, nothing in the log that was not asked for."""
@@ -308,10 +264,6 @@ class KillLoop:
             ):
                 self._problems.add(f"in the log: {line[:500]}")
         (self._daemon.home / "log").write_bytes(b"")
-
-    def _key(self) -> Ed25519PublicKey:
-        text = (self._daemon.state_dir / "device.key").read_text("ascii")
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text)).public_key()
 
 
 def _name(process: Path, descriptor: int) -> str:

@@ -6,7 +6,7 @@ life that sent it (live events pass a backlog that an earlier life left).
 """
 
 import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,6 +38,23 @@ class Problems:
         """All of them in words."""
         more = self.count - len(self.found)
         return (*self.found, *([f"and {more} more"] if more else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A decision that the daemon told somebody."""
+
+    life: str
+    event_id: str | None
+    """None: the daemon said that the event still waits for the disk, and promised nothing."""
+    granted: bool
+    reason: str
+    door: str
+    reader: str
+    seq: int | None = None
+    """None: it was not told."""
+    credential: str | None = None
+    """Of the card that was tapped; None: it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +136,8 @@ class Ledger:
             for event in batch.events:
                 self._take(event)
 
-    def settle(self, journal: Sequence[Event]) -> dict[str, Event]:
-        """All has been delivered: compare with what the journal holds of it, and forget it; the events by their id."""
+    def settle(self, journal: Sequence[Event], decisions: Iterable[Told]) -> None:
+        """All has been delivered: compare with what the journal holds of it and with what was told; then forget it."""
         highest = max(self._hashes, default=0)
         for seq in range(self._settled + 1, highest + 1):
             event = self._fresh.get(seq)
@@ -142,9 +159,10 @@ class Ledger:
                 )
                 self._problems.add(f"event {seq} of the journal {where} on the stream")
         by_id = {event.id: event for event in self._fresh.values()}
+        for told in decisions:
+            self._check_told(told, by_id)
         self._settled = highest
         self._fresh.clear()
-        return by_id
 
     @property
     def settled(self) -> int:
@@ -179,6 +197,25 @@ class Ledger:
             self.live_ahead += 1
         else:
             self._problems.add(f"{sender} sent event {first.seq} although {self._lowest_missing} had not come")
+
+    def _check_told(self, told: Told, by_id: Mapping[str, Event]) -> None:
+        if told.event_id is None:
+            return
+        event = by_id.get(told.event_id)
+        if event is None:
+            self._problems.add(f"{told.life}: a decision at {told.reader} was told ({told.reason}) and did not arrive")
+            return
+        kind = EventType.ACCESS_GRANTED if told.granted else EventType.ACCESS_DENIED
+        life = self._lives.of(event)
+        same = (
+            (event.type, event.reason, event.door, event.reader) == (kind, told.reason, told.door, told.reader)
+            and told.seq in (None, event.seq)
+            and told.credential in (None, event.credential)
+            and life is not None
+            and life.name == told.life
+        )
+        if not same:
+            self._problems.add(f"{told.life}: what was told of event {event.seq} is not what arrived: {told}")
 
     def _check_life(self, event: Event) -> None:
         life = self._lives.of(event)

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 from agent.control_client import ControlClient
 from agent.errors import Unreachable
 from tests.rigs.waiting import wait_for
@@ -122,6 +124,19 @@ class Daemon:
         """Stored events, all or of one type."""
         found: list[dict[str, Any]] = self.request("events")["events"]
         return [event for event in found if kind is None or event["type"] == kind]
+
+    def all_events(self, since: int = 0) -> list[dict[str, Any]]:
+        """All that the journal holds of its epoch after a seq, however many replies it takes."""
+        found: list[dict[str, Any]] = []
+        with self.client() as client:
+            while some := client.request("events", since=found[-1]["seq"] if found else since)["events"]:
+                found += some
+        return found
+
+    def public_key(self) -> Ed25519PublicKey:
+        """The key that checks its records."""
+        text = (self.state_dir / "device.key").read_text("ascii")
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text)).public_key()
 
     def wait_event(self, kind: str, timeout_s: float = 10.0, count: int = 1) -> dict[str, Any]:
         """The `count`th event of a type."""
