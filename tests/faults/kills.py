@@ -117,7 +117,6 @@ class KillLoop:
 
     def _figures(self) -> dict[str, int | float]:
         ledger = self._ledger
-        faults = {f"met: {name}": count for name, count in sorted(self._storm.met.items())}
         return {
             "SIGKILLs": len(self._lives),
             **{f"killed {moment}": count for moment, count in sorted(self._moments.items())},
@@ -130,7 +129,7 @@ class KillLoop:
             "records of an alarm ahead of older events": ledger.alarms_ahead,
             "live records ahead of older events": ledger.live_ahead,
             "median start (s)": round(statistics.median(self._starts_s), 2) if self._starts_s else 0.0,
-            **faults,
+            **self._storm.figures(),
         }
 
     # One life

@@ -17,6 +17,8 @@ from tests.rigs.fault_kinesis import OK, Answer, Entry
 
 TIMEOUT_S: Final = 1.0
 """What the doors under test are told to wait for an answer: the least that the configuration takes."""
+MET: Final = "met: "
+"""Begins the name of a figure that counts a fault."""
 _SECOND_S: Final = 0.1
 """A shard's second, shortened so that a life of a few tenths sees several."""
 _HELD_S: Final = 0.4
@@ -102,6 +104,10 @@ class Storm:
             self._hold_after = after
             self._held = threading.Event()
             return self._held
+
+    def figures(self) -> dict[str, int | float]:
+        """What was met, for the table of a long run."""
+        return {f"{MET}{name}": count for name, count in sorted(self.met.items())}
 
     def _turn(self) -> None:
         """Begin the next spell."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import kills
+from tests.faults.storm import MET
 
 ROUNDS = 60
 SEED = 3
@@ -19,4 +20,4 @@ def test_every_decision_told_arrives_through_sigkill_and_faults(tmp_path: Path) 
     # The run was what it is meant to be: people were served, the endpoint failed, and records came twice.
     assert outcome.figures["decisions told"] > 0
     assert outcome.figures["events that came again"] > 0
-    assert sum(count for name, count in outcome.figures.items() if name.startswith("met: ")) > 0
+    assert sum(count for name, count in outcome.figures.items() if name.startswith(MET)) > 0
