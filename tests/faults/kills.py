@@ -70,8 +70,18 @@ class Moment(StrEnum):
     STOPPING = "during an orderly stop"
 
 
-_MOMENTS: Final = [Moment.ANYTIME] * 4 + [Moment.STARTING] * 4 + [Moment.ANSWERED] * 3 + [Moment.COMMIT] * 4
-_ALL_MOMENTS: Final = [*_MOMENTS, *[Moment.DELIVERY] * 4, Moment.STOPPING]
+_SHARES: Final = {
+    Moment.ANYTIME: 4,
+    Moment.STARTING: 4,
+    Moment.ANSWERED: 3,
+    Moment.COMMIT: 4,
+    Moment.DELIVERY: 4,
+    Moment.STOPPING: 1,
+}
+"""Of every twenty rounds."""
+_DELIVERING: Final = 0.35
+"""The part of the lives that are left alone until they deliver: loading boto3 takes longer than many a life."""
+_DELIVERING_S: Final = 3.0
 
 
 class KillLoop:
@@ -86,6 +96,7 @@ class KillLoop:
         self._lives = Lives()
         self._ledger = Ledger(DEVICE, self._lives, self._problems)
         self._told: list[Told] = []
+        self._deck: list[Moment] = []
         self._moments: Counter[str] = Counter()
         self._starts_s: list[float] = []
         self._in_write = 0
@@ -102,7 +113,7 @@ class KillLoop:
             self._kinesis.otherwise(self._storm.script)
             try:
                 for number in range(1, rounds + 1):
-                    self._round(self._chosen.choice(_ALL_MOMENTS))
+                    self._round(self._next_moment())
                     if number % CHAPTER == 0 or number == rounds:
                         self._settle()
                     progress(number, rounds)
@@ -133,6 +144,12 @@ class KillLoop:
         }
 
     # One life
+
+    def _next_moment(self) -> Moment:
+        if not self._deck:
+            self._deck = [moment for moment, share in _SHARES.items() for _ in range(share)]
+            self._chosen.shuffle(self._deck)
+        return self._deck.pop()
 
     def _round(self, moment: Moment) -> None:
         self._moments[moment] += 1
@@ -177,6 +194,10 @@ class KillLoop:
 
     def _wait_moment(self, moment: Moment, visitors: Visitors) -> None:
         chosen = self._chosen
+        if chosen.random() < _DELIVERING:
+            seen = self._kinesis.requests
+            with suppress(AssertionError):  # a life may be waiting out a fault
+                wait_for(lambda: self._kinesis.requests > seen, "a request", _DELIVERING_S)
         match moment:
             case Moment.ANSWERED:
                 visitors.wait_answers(chosen.randint(1, 60), 5.0)
