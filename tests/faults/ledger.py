@@ -17,6 +17,7 @@ from cloud.contract.events import ALARMS, GENESIS, Event, EventType, event_id
 from cloud.contract.records import unpack
 from tests.rigs.fault_kinesis import StoredRecord
 
+_OF_THE_JOURNAL: Final = frozenset({EventType.JOURNAL_DEGRADED, EventType.JOURNAL_RECOVERED})
 MOST_PROBLEMS: Final = 50
 """Kept in words; the rest is a number."""
 
@@ -222,6 +223,8 @@ class Ledger:
         if life is None:
             self._problems.add(f"event {event.seq} ({event.type}) was made when no daemon lived")
             return
+        if event.type in _OF_THE_JOURNAL:
+            return  # when the disk was late, these come before what waits for it
         begins = life.name != self._made_by
         if begins != (event.type is EventType.AGENT_STARTED):
             which = "the first" if begins else "not the first"
