@@ -2,15 +2,15 @@
 
 Each round is one life of `cardea run` on the same state directory. It ends by SIGKILL to the whole process group at an
 instant of one of several kinds: anywhere, during the start, in the middle of a commit, with a record in flight, during
-an orderly stop. After every chapter of rounds the endpoint is well, the daemon delivers what is left, and what came on
-the stream is held against what was told and what the journal holds.
+an orderly stop. Some rounds are the birth of another controller, in a folder of its own. After every chapter of rounds
+the endpoint is well, the daemon delivers what is left, and what came on the stream is held against what was told and
+what the journal holds.
 """
 
 import platform
 import random
 import signal
 import statistics
-import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
@@ -18,12 +18,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from agent.errors import AgentError
 from cloud.contract.events import parse_event
+from tests.faults.births import birth
 from tests.faults.busy_door import CLOUD, CONFIG, DOORS, Visitors
 from tests.faults.ledger import Ledger, Life, Lives, Problems, Told
+from tests.faults.remains import check_remains
 from tests.faults.storm import Storm
 from tests.rigs import site
-from tests.rigs.daemon import CARDEA, Daemon
+from tests.rigs.daemon import Daemon
 from tests.rigs.fault_kinesis import FaultKinesis
 from tests.rigs.long_run import LongRun, Progress
 from tests.rigs.waiting import wait_for
@@ -40,23 +43,8 @@ max_events = {MAX_EVENTS}
 """
 _KEYS: Final = {"card-hash.key": site.KEYS["card-hash.key"]}
 """Without the key of lists no sync runs: the list is there already, and a round costs less."""
-_STATE_FILES: Final = frozenset(
-    {
-        "card-hash.key",
-        "device.key",
-        "journal.epoch",
-        *(
-            f"{name}.db{suffix}"
-            for name in ("journal", "allowlist", "state")
-            for suffix in ("", "-wal", "-shm", ".lock")
-        ),
-    }
-)
-_HOME_FILES: Final = frozenset({"cardea.toml", "control.sock", "log", "state"})
 _WRITING: Final = {"x86_64": {"18", "74", "75"}, "aarch64": {"68", "82", "83"}}.get(platform.machine(), set())
 """System calls pwrite64, fsync, fdatasync."""
-_EXPECTED: Final = frozenset({"uplink.event_refused", "keys.list_verify_missing"})
-"""Errors in the log that the endpoint's faults and the missing key are meant to cause."""
 
 
 class Moment(StrEnum):
@@ -68,6 +56,7 @@ class Moment(StrEnum):
     COMMIT = "in a write of the journal"
     DELIVERY = "with a record in flight"
     STOPPING = "during an orderly stop"
+    BIRTH = "during a very first start"
 
 
 _SHARES: Final = {
@@ -77,8 +66,9 @@ _SHARES: Final = {
     Moment.COMMIT: 4,
     Moment.DELIVERY: 4,
     Moment.STOPPING: 1,
+    Moment.BIRTH: 2,
 }
-"""Of every twenty rounds."""
+"""Rounds of each kind in a deck."""
 _DELIVERING: Final = 0.35
 """The part of the lives that are left alone until they deliver: loading boto3 takes longer than many a life."""
 _DELIVERING_S: Final = 3.0
@@ -100,6 +90,7 @@ class KillLoop:
         self._moments: Counter[str] = Counter()
         self._starts_s: list[float] = []
         self._in_write = 0
+        self._newborn_kills = 0
         self._decisions = 0
         self._unplaced = 0
         self._fire: bool | None = False
@@ -119,7 +110,7 @@ class KillLoop:
                     progress(number, rounds)
                     if self._problems.count:
                         break
-            except AssertionError as error:
+            except (AssertionError, AgentError) as error:
                 self._problems.add(f"after {len(self._lives)} lives: {error}")
             finally:
                 if self._daemon.process is not None:
@@ -129,7 +120,7 @@ class KillLoop:
     def _figures(self) -> dict[str, int | float]:
         ledger = self._ledger
         return {
-            "SIGKILLs": len(self._lives),
+            "SIGKILLs": len(self._lives) + self._newborn_kills,
             **{f"killed {moment}": count for moment, count in sorted(self._moments.items())},
             "of these inside write or fsync of the journal": self._in_write,
             "decisions told": self._decisions,
@@ -153,10 +144,12 @@ class KillLoop:
 
     def _round(self, moment: Moment) -> None:
         self._moments[moment] += 1
+        if moment is Moment.BIRTH:
+            self._newborn_kills += birth(self._daemon.home / "b", self._chosen, self._usual_s(), self._problems)
+            return
         name, born_ms = self._begin()
         if moment is Moment.STARTING:
-            usual_s = statistics.median(self._starts_s) if self._starts_s else 1.0
-            time.sleep(self._chosen.uniform(0.0, 1.2 * usual_s))
+            time.sleep(self._chosen.uniform(0.0, 1.2 * self._usual_s()))
             self._end(name, born_ms)
             return
         self._wait_ready()
@@ -167,6 +160,10 @@ class KillLoop:
             self._end(name, born_ms)
             visitors.leave()
         self._told += visitors.told
+
+    def _usual_s(self) -> float:
+        """How long a start takes on this machine, busy as it is."""
+        return statistics.median(self._starts_s[-20:]) if self._starts_s else 1.0
 
     def _begin(self) -> tuple[str, int]:
         name = f"life{len(self._lives) + 1}"
@@ -259,31 +256,7 @@ class KillLoop:
         self._decisions += len({told.event_id for told in self._told if told.event_id is not None})
         self._unplaced += sum(told.event_id is None for told in self._told)
         self._told.clear()
-        self._check_remains()
-
-    def _check_remains(self) -> None:
-        """What the dead leave: a whole journal, no litter, nothing in the log that was not asked for."""
-        verified = subprocess.run(
-            [*CARDEA, "verify-journal", "--config", str(self._daemon.config)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        if verified.returncode != 0:
-            self._problems.add(f"verify-journal: {verified.stdout}{verified.stderr}".strip())
-        for folder, known in ((self._daemon.home, _HOME_FILES), (self._daemon.state_dir, _STATE_FILES)):
-            for litter in {path.name for path in folder.iterdir()} - known:
-                self._problems.add(f"{folder.name}/{litter} was left behind")
-        self._check_log()
-
-    def _check_log(self) -> None:
-        for line in self._daemon.log_text().splitlines():
-            # A line that SIGKILL cut off is no JSON, and the next life begins behind it.
-            if line.startswith("Traceback") or (
-                '"level": "error"' in line and not any(kind in line for kind in _EXPECTED)
-            ):
-                self._problems.add(f"in the log: {line[:500]}")
-        (self._daemon.home / "log").write_bytes(b"")
+        check_remains(self._daemon, self._problems)
 
 
 def _name(process: Path, descriptor: int) -> str:
