@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.faults import kills
 from tests.rigs.long_run import LongRun, Progress
-from tests.soak import taps
+from tests.soak import crash_points, taps
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ PARTS: Final[Mapping[str, Part]] = {
     part.name: part
     for part in (
         Part("kills", "SIGKILL of the daemon under taps, stream misbehaving", "rounds", 2000, _kills),
+        Part("crash-points", "Power cuts of the storage", "crash points", 1_000_000, crash_points.run),
         Part("tap-hours", "Taps through real reader stacks, stream misbehaving", "h", 1.0, taps.run),
     )
 }
