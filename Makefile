@@ -45,6 +45,9 @@ pytest: $(VENV)/.dev $(LOCALAWS)/.ready $(GPIO:=/.ready)
 bench: $(VENV)/.dev $(LOCALAWS)/.ready build/peers/.ready ## measure, into docs/benchmarks.md; BENCH="--quick" or names of figures for less
 	@$(BIN)/python -m tests.bench $(BENCH)
 
+soak: $(VENV)/.dev ## run for hours what make test runs shortly; SOAK="--kills 100 --tap-hours 0.1" for less
+	@$(BIN)/python -m tests.soak $(SOAK)
+
 localaws: $(LOCALAWS)/.ready ## install the local AWS alone
 
 lock: | system-run ## make requirements/*.lock anew

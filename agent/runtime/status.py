@@ -128,6 +128,7 @@ def _door(view: DoorView, sources: Sources, now_s: float) -> Mapping[str, Any]:
             "direction": last.direction,
             "person": last.person,
             "card": sources.card_names.get(last.credential or ""),
+            "event_id": last.event_id,
             "ago_s": round(max(0.0, now_s - last.at_s), 2),
         },
     }

@@ -29,6 +29,8 @@ class StoredRecord:
     partition_key: str
     data: bytes
     sequence_number: str
+    sender: str
+    """Access key id that signed the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,8 @@ class FaultKinesis:
         self._queue: deque[Answer] = deque()
         self._otherwise: Script = lambda _: OK
         self._records: list[StoredRecord] = []
+        self._numbered = 0
+        """Records that were taken away."""
         self._requests = 0
         self._in_flight = 0
         self._most_in_flight = 0
@@ -142,6 +146,13 @@ class FaultKinesis:
         """Give the delayed answers now, and all later ones at once."""
         self._hurry.set()
 
+    def take_records(self) -> list[StoredRecord]:
+        """What came since the last call, in order of arrival; the streams are empty then, and numbers go on."""
+        with self._lock:
+            taken, self._records = self._records, []
+            self._numbered += len(taken)
+            return taken
+
     def forget(self) -> None:
         """As new: empty streams, nothing queued."""
         with self._lock:
@@ -156,7 +167,7 @@ class FaultKinesis:
         """Take this long, unless somebody hurries."""
         self._hurry.wait(delay_s)
 
-    def take(self, request: Mapping[str, Any]) -> tuple[Answer, Mapping[str, Any]]:
+    def take(self, request: Mapping[str, Any], sender: str) -> tuple[Answer, Mapping[str, Any]]:
         """Store what the script lets through; the answer, and the body of a good one."""
         entries = request["Records"]
         stream = str(request.get("StreamName"))
@@ -168,7 +179,7 @@ class FaultKinesis:
             answer = self._queue.popleft() if self._queue else self._otherwise(entries)
             if problem is not None and answer is OK:
                 answer = Answer(stores=False, status=400, error=problem)
-            results = [self._place(stream, entry, place, answer) for place, entry in enumerate(entries)]
+            results = [self._place(stream, sender, entry, place, answer) for place, entry in enumerate(entries)]
         failed = sum("ErrorCode" in result for result in results)
         return answer, {"FailedRecordCount": failed, "Records": results}
 
@@ -177,14 +188,14 @@ class FaultKinesis:
         with self._lock:
             self._in_flight -= 1
 
-    def _place(self, stream: str, entry: Entry, place: int, answer: Answer) -> Mapping[str, str]:
+    def _place(self, stream: str, sender: str, entry: Entry, place: int, answer: Answer) -> Mapping[str, str]:
         code = answer.record_errors.get(place, answer.record_errors.get(-1))
         if code is not None:
             return {"ErrorCode": code, "ErrorMessage": answer.message}
-        number = f"{49590000000 + len(self._records):056d}"
+        number = f"{49590000000 + self._numbered + len(self._records):056d}"
         if answer.stores:
             data = base64.b64decode(entry["Data"], validate=True)
-            self._records.append(StoredRecord(stream, entry["PartitionKey"], data, number))
+            self._records.append(StoredRecord(stream, entry["PartitionKey"], data, number, sender))
         return {"SequenceNumber": number, "ShardId": "shardId-000000000000"}
 
 
@@ -243,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(400, _error("UnknownOperationException", operation))
             return
         kinesis = self.server.kinesis
-        answer, good = kinesis.take(json.loads(body))
+        answer, good = kinesis.take(json.loads(body), _sender(self.headers.get("Authorization", "")))
         try:
             if answer.delay_s:
                 kinesis.wait(answer.delay_s)
@@ -274,6 +285,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
+
+
+def _sender(authorization: str) -> str:
+    """The access key id in `AWS4-HMAC-SHA256 Credential=ID/date/region/...`; empty when the request is not signed."""
+    return authorization.partition("Credential=")[2].partition("/")[0]
 
 
 def _error(code: str, message: str) -> bytes:
