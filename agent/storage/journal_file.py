@@ -3,6 +3,7 @@
 After any error the object is spent: what is in memory may be ahead of the disk. Close it and open the file again.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -131,11 +132,13 @@ class JournalFile:
         place = self._head + 1
         epoch, seq = epoch_and_seq(place)
         event = seal(stamped, self._settings.device, self._settings.site, epoch, seq, self._prev)
-        self._prev = event.chain_hash()
+        body = event.canonical()
+        hashed = hashlib.sha256(body)
         self._db.execute(
             "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
-            (place, event.type in ALARMS, event.door, bytes.fromhex(self._prev), event.canonical()),
+            (place, event.type in ALARMS, event.door, hashed.digest(), body),
         )
+        self._prev = hashed.hexdigest()
         self._head = place
         self._unsent.add(place, place)
         return event

@@ -6,7 +6,6 @@ What was acknowledged is kept as runs too, so that an ack of 200 events writes o
 """
 
 import hashlib
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Final
 from agent.errors import StorageError
 from agent.storage.database import BUSY_S, Damaged, check, is_damage, open_reader
 from agent.storage.files import make_private
+from cloud.contract import events
 from cloud.contract.errors import ContractError, UnknownVersionError
-from cloud.contract.events import Event, parse_event
+from cloud.contract.events import Event
 
 FILE_NAME: Final = "journal.db"
 SCHEMA_VERSION: Final = 1
@@ -96,10 +96,10 @@ def read_event(hashed: bytes, body: bytes) -> Event | None:
     if hashlib.sha256(body).digest() != hashed:
         raise Damaged("an event is not the bytes that were written")
     try:
-        return parse_event(json.loads(body))
+        return events.read_event(body)
     except UnknownVersionError:
         return None
-    except (ContractError, ValueError) as error:
+    except ContractError as error:
         raise Damaged(f"an event can't be read: {error}") from error
 
 

@@ -20,15 +20,15 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
-"""One for all: json.loads would build one for each line of a snapshot, a fifth of the time that a list takes."""
+"""One of each for all: json.loads would build one for each line of a snapshot, a fifth of the time of a list."""
 
 
 def canonical_bytes(document: JsonObject) -> bytes:
     """UTF-8 JSON with sorted keys and no white space; raises ContractError for what JSON in UTF-8 can't hold."""
     try:
-        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return text.encode("utf-8")
+        return _ENCODER.encode(document).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
         raise ContractError(f"not representable as canonical JSON: {type(error).__name__}") from error
 
