@@ -51,14 +51,14 @@ def run(context: Context) -> Sequence[Row]:
             measure("syncs for an event, recorded and acknowledged", "syncs", [journal.syncs]),
             measure("SQLiteAckQueue of persist-queue", "syncs", [queue.syncs]),
             (at_most("syncs", "syncs", SYNCS, journal.syncs),),
-            (f"without acknowledgements: {alone.syncs:.2f}, {kept.syncs:.2f}; a row of a bare table: {table.syncs:.2f}",),
+            (f"not acknowledged: {alone.syncs:.2f}, {kept.syncs:.2f}; a row of a bare table: {table.syncs:.2f}",),
         ),
         Row(
             measure("written for an event, recorded and acknowledged", "KB", [journal.kb]),
             measure("SQLiteAckQueue of persist-queue", "KB", [queue.kb]),
             (at_most("bytes written", "KB", WRITTEN_KB, journal.kb),),
             (
-                f"without acknowledgements: {alone.kb:.1f} KB, {kept.kb:.1f} KB; a row of a bare table: {table.kb:.1f} KB",
+                f"not acknowledged: {alone.kb:.1f} KB, {kept.kb:.1f} KB; a row of a bare table: {table.kb:.1f} KB",
                 f"time for one: {journal.median_ms:.2f} ms, {queue.median_ms:.2f} ms; bare: {table.median_ms:.2f} ms",
                 f"{bodies.stat().st_size // count} bytes for an event as JSON",
             ),

@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from kinesis import Producer, StringProcessor
@@ -42,10 +43,8 @@ async def main() -> None:
             while producer.queue.qsize() or producer.overflow:
                 await producer.flush()
 
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(all_of_them(), float(limit_s))
-        except asyncio.TimeoutError:
-            pass
         took_s, used_s = time.perf_counter() - start_s, time.process_time() - used_s
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(json.dumps({"took_s": took_s, "used_s": used_s, "grown_mib": (peak - before) / 1024}), flush=True)
