@@ -6,23 +6,23 @@
 
 import json
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from agent.core.events import EventDraft, StampedEvent
 from cloud.contract.events import Event, read_event
+from tests.bench.commit import bare_table, commit_ms
 from tests.rigs.journals import open_journal
 
 BEGIN: Final = "/bench/begin"
 END: Final = "/bench/end"
 """Asking for these marks the measured part in a trace of system calls."""
 _LIMIT_S: Final = 10.0
-Put = Callable[[Event], None]
+Put = Callable[[Event], object]
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     state_dir, bodies, where, how = sys.argv[1:]
     place = Path(state_dir)
     events = [read_event(line) for line in Path(bodies).read_bytes().splitlines()]
-    with _journal(place, how) if where == "journal" else _table(place, how) as put:
+    with _journal(place, how) if where == "journal" else _table(place) as put:
         put(events[0])
         took_ms = []
         before = _written()
@@ -56,15 +56,9 @@ def _journal(place: Path, how: str) -> Iterator[Put]:
 
 
 @contextmanager
-def _table(place: Path, how: str) -> Iterator[Put]:
-    with closing(sqlite3.connect(place / "bare.db", isolation_level=None)) as db:
-        db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-        db.execute("CREATE TABLE event (place INTEGER PRIMARY KEY, body BLOB NOT NULL)")
-
-        def put(event: Event) -> None:
-            db.execute("INSERT INTO event (body) VALUES (?)", (event.wire(),))
-
-        yield put
+def _table(place: Path) -> Iterator[Put]:
+    with bare_table(place / "bare.db") as db:
+        yield lambda event: commit_ms(db, event.wire())
 
 
 def _drafted(event: Event) -> StampedEvent:
