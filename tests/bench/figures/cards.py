@@ -29,6 +29,8 @@ ABOVE_COMMIT_MS = 5.0
 _POLL_S = 0.4
 """How often pcscd looks at a virtual reader, for cards that come and for cards that went."""
 _BODY = bytes(480)
+_WARM = 2
+"""Insertions before those that count: the first ones meet libraries that are not loaded yet."""
 _SEED = 3
 
 
@@ -49,7 +51,7 @@ def _over_pcsc(context: Context) -> Iterator[Row]:
         reading = stack.enter_context(watcher("pcsc-bare", name, **single.env))
         latency_ms = stack.enter_context(_daemon(context, f'driver = "pcsc"\nmatch = "{name}"', door.env))
         db = stack.enter_context(bare_table(context.folder() / "bare.db"))
-        for number in range(rounds):
+        for number in range(_WARM + rounds):
             card = VirtualCard(bytes.fromhex(site.uid(number)))
             inserted_s = time.monotonic()
             cards = [shared.insert(card)]
@@ -62,6 +64,7 @@ def _over_pcsc(context: Context) -> Iterator[Row]:
             for each in cards:
                 each.remove()
             time.sleep(_POLL_S * (1.1 + draw.random()))
+    _without_warm_up(ours, bare, alone, relay, commits)
     insertion = measure(f"insertion to UID through pcscd, {rounds} insertions", "ms", ours)
     loops = measure("bare SCardGetStatusChange loop, the same insertions", "ms", bare)
     times = insertion.median / loops.median
@@ -78,7 +81,7 @@ def _over_nfc(context: Context) -> Iterator[Row]:
         loop = stack.enter_context(watcher("nfc-bare", single.path))
         latency_ms = stack.enter_context(_daemon(context, f'driver = "nfc"\npath = "{door.path}"\npoll_ms = 20', {}))
         db = stack.enter_context(bare_table(context.folder() / "bare.db"))
-        for number in range(rounds):
+        for number in range(_WARM + rounds):
             uid = bytes.fromhex(site.uid(number))
             single.insert(Type2(uid))
             look.append(_took_ms(loop.seen()))
@@ -87,6 +90,7 @@ def _over_nfc(context: Context) -> Iterator[Row]:
             relay.append(latency_ms())
             door.remove()
             commits.append(commit_ms(db, _BODY))
+    _without_warm_up(look, relay, commits)
     to_relay = measure("card found to relay, nfcpy's PN532 driver on a pty, recorded on disk", "ms", relay)
     yield _to_relay(to_relay, measure("the look that finds the card, in a bare nfcpy loop", "ms", look), commits)
 
@@ -124,6 +128,11 @@ def _latency_ms(log: TextIO) -> float | None:
 
 def _lists(count: int) -> list[list[float]]:
     return [[] for _ in range(count)]
+
+
+def _without_warm_up(*samples: list[float]) -> None:
+    for each in samples:
+        del each[:_WARM]
 
 
 def _took_ms(seen: Seen) -> float:
