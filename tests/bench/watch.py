@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from subprocess import DEVNULL, PIPE, Popen
 
-from hardware.readers.nfc import nfc
-from hardware.readers.pcsc import PcscReader, scard
+import nfc
+import nfc.clf
+from smartcard import scard
+
+from hardware.readers.pcsc import PcscReader
 from hardware.settings import ReaderSettings
 from tests.bench.context import ROOT, environment
 

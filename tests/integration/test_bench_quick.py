@@ -16,6 +16,7 @@ CERTAIN = {"events lost", "events out of order", "syncs", "bytes written", "grow
 """Targets that a busy machine can't miss: they count and don't time."""
 
 
+@pytest.mark.timeout(LIMIT_S)
 def test_every_figure_measures_and_what_is_counted_meets_its_target(tmp_path: Path) -> None:
     """Nothing is lost or out of order in any weather, and an event costs the disk what it may."""
     out = tmp_path / "bench.json"
