@@ -145,6 +145,8 @@ class JournalFile:
         self._prev = hashed.hexdigest()
         self._head = place
         self._unsent.add(place, place)
+        if self._unsent.lowest() == place:
+            self._oldest = place, event.at
         return event
 
     def mark_sent(self, epoch: int, first: int, last: int) -> None:

@@ -147,8 +147,9 @@ class JournalThread:
             sealed = file.write([waiting.stamped for waiting in batch])
             self._doubt = None
             try:
-                # First, so that whoever has an event also finds it in the measure.
-                self._publish()
+                # First, so that whoever has an event also finds it in the measure. The sender is told later: the relay
+                # waits for these events, and both would be after the same lock of Python's.
+                self._stats = file.stats()
             finally:
                 for waiting, event in zip(batch, sealed, strict=True):
                     waiting.written(event)
