@@ -109,7 +109,13 @@ def _daemon(context: Context, reader: str, variables: Mapping[str, str]) -> Iter
     context.stocked(daemon.state_dir)
     with daemon, (daemon.home / "log").open(encoding="utf-8") as log:
         wait_for(lambda: daemon.status()["readers"][0]["state"] == "ready", "the reader to be ready")
-        yield lambda: wait_for(lambda: _latency_ms(log), "the tap to be decided")
+
+        def next_ms() -> float:
+            latency_ms = wait_for(lambda: _latency_ms(log), "the tap to be decided")
+            assert latency_ms is not None
+            return latency_ms
+
+        yield next_ms
         daemon.stop()
 
 

@@ -30,7 +30,12 @@ console().print("[bold]drawn[/bold]")
 
 def test_rich_that_is_there_stays_there() -> None:
     """Whoever loaded it keeps it."""
-    code = "import rich, sys; from agent.process import without_rich\nwith without_rich(): print(sys.modules['rich'] is rich)"
+    code = """
+import rich, sys
+from agent.process import without_rich
+with without_rich():
+    print(sys.modules["rich"] is rich)
+"""
     assert run(code) == "True"
 
 
