@@ -58,8 +58,12 @@ class _Runs:
 
     def ours(self, weather: str, *more: str) -> _Delivered:
         """The uplink; `bare`: its records alone, packed before."""
-        module = ["-m", "tests.bench.deliver", str(self._copy()), _DEVICE, str(_OURS_LIMIT_S), *more]
-        return self._run(weather, [sys.executable, *module])
+        place = self._copy()
+        try:
+            module = ["-m", "tests.bench.deliver", str(place), _DEVICE, str(_OURS_LIMIT_S), *more]
+            return self._run(weather, [sys.executable, *module])
+        finally:
+            shutil.rmtree(place)  # a copy of the backlog for each run adds up
 
     def peer(self, weather: str, script: str) -> _Delivered:
         """A client that lives in the environment of the peers."""
