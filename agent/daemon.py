@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from agent import logs
+from agent import logs, process
 from agent.app import Agent
 from agent.configfile import load
 from agent.errors import AgentError, ConfigError
@@ -24,12 +24,14 @@ def serve(path: Path) -> int:
     # Blocked in every thread and waited for in this one: a handler would run only when the main thread happens to
     # wake, since the kernel may give a signal to any thread.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    process.before_start()
     agent = Agent(config)
     try:
         agent.start()
     except (HardwareError, AgentError) as error:
         log.error("agent.not_started", error=str(error))
         return 1
+    process.after_start()
     while (number := signal.Signals(signal.sigwait(_SIGNALS))) is signal.SIGHUP:
         _reload(agent, path)
     log.info("agent.stopping", signal=number.name)

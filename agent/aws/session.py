@@ -4,6 +4,7 @@ import threading
 from typing import TYPE_CHECKING, Final, Self
 
 from agent.aws.errors import Translated
+from agent.aws.models import slim
 from agent.version import VERSION
 
 if TYPE_CHECKING:
@@ -79,8 +80,11 @@ class AwsSession:
             raise RuntimeError("the AWS session is closed")
         if self._session is None:
             import boto3
+            from botocore.session import get_session
 
-            self._session = boto3.Session(region_name=self._region)
+            inner = get_session()
+            slim(inner)
+            self._session = boto3.Session(region_name=self._region, botocore_session=inner)
         return self._session
 
     def _config(self) -> "Config":
