@@ -19,7 +19,8 @@ from agent.configdiff import needs_restart
 from agent.core.events import EventDraft, StampedEvent
 from agent.errors import StorageError
 from agent.keyring import load_keyring
-from agent.places import default_socket
+from agent.locklist import write_lock_list
+from agent.places import default_socket, runtime_folder
 from agent.runtime.control import ControlServer
 from agent.runtime.controller import Controller
 from agent.runtime.doors import DoorUnit, ReaderPlace, TapOutcome
@@ -84,10 +85,12 @@ class Agent:
 
     def stop(self, why: str) -> None:
         """Stop in the reverse order; the locks end in their safe state. Idempotent."""
-        for name in self._supervisor.stop(time.monotonic() + STOP_S):
-            log.error("worker.stuck", worker=name)
-        while self._locks:
-            self._locks.pop().close()
+        try:
+            for name in self._supervisor.stop(time.monotonic() + STOP_S):
+                log.error("worker.stuck", worker=name)
+        finally:
+            while self._locks:
+                self._locks.pop().close()
         self._inbox.close()
         if self._recorder is not None:
             self._recorder.record(EventDraft(type=EventType.AGENT_STOPPED, detail={"why": why}))
@@ -107,6 +110,13 @@ class Agent:
     def status(self) -> Mapping[str, Any]:
         """The status document."""
         return status(self._sources)
+
+    def silent(self) -> Sequence[str]:
+        """Parts that hang, and that a new process would mend. What waits for a disk that stalls is not among them."""
+        silent = self._supervisor.silent()
+        if self._journal.stats().degraded is not None:
+            silent = [name for name in silent if name not in CloudLink.WRITES_DISK]
+        return silent if self._journal.alive() else [*silent, "journal"]
 
     def _start(self) -> None:
         config, state_dir = self._config, self._config.device.state_dir
@@ -134,6 +144,8 @@ class Agent:
         self._closers.append(list_reader.close)
         self._keys = load_keyring(config)
 
+        locks = [config.lock_settings(door) for door in config.door]
+        write_lock_list(runtime_folder(config.device.socket), locks)
         units = {door.id: self._unit(door) for door in config.door}
         inputs, movers = self._start_inputs()
         self._controller = Controller(

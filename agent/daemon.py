@@ -1,6 +1,8 @@
-"""The daemon's life: signals, reload, exit code. What the daemon consists of is in app."""
+"""The daemon's life: signals, reload, what the service manager is told, exit code. What it consists of is in app."""
 
+import faulthandler
 import signal
+import time
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +12,8 @@ from agent import logs
 from agent.app import Agent
 from agent.configfile import load
 from agent.errors import AgentError, ConfigError
+from agent.health import Health
+from agent.notify import Notifier
 from hardware.errors import HardwareError
 
 log = structlog.get_logger(__name__)
@@ -24,18 +28,37 @@ def serve(path: Path) -> int:
     # Blocked in every thread and waited for in this one: a handler would run only when the main thread happens to
     # wake, since the kernel may give a signal to any thread.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    # What the threads were doing when the watchdog or a fault in a library ended the process goes to stderr.
+    faulthandler.enable()
+    notifier = Notifier()
     agent = Agent(config)
     try:
         agent.start()
     except (HardwareError, AgentError) as error:
         log.error("agent.not_started", error=str(error))
         return 1
-    while (number := signal.Signals(signal.sigwait(_SIGNALS))) is signal.SIGHUP:
-        _reload(agent, path)
-    log.info("agent.stopping", signal=number.name)
-    agent.stop(number.name)
-    log.info("agent.stopped")
+    why = "failed"
+    try:
+        why = _watch_over(agent, notifier, path).name
+    finally:
+        log.info("agent.stopping", signal=why)
+        notifier.tell(STOPPING="1", STATUS="stopping")
+        agent.stop(why)
+        log.info("agent.stopped")
     return 0
+
+
+def _watch_over(agent: Agent, notifier: Notifier, path: Path) -> signal.Signals:
+    """Vouch for the agent to the service manager while every worker is alive; the signal that says to stop."""
+    health = Health(agent, notifier, time.monotonic())
+    while True:
+        taken = signal.sigtimedwait(_SIGNALS, health.look(time.monotonic()))
+        if taken is None:
+            continue
+        number = signal.Signals(taken.si_signo)
+        if number is not signal.SIGHUP:
+            return number
+        _reload(agent, path)
 
 
 def _reload(agent: Agent, path: Path) -> None:

@@ -65,3 +65,43 @@ def test_a_worker_that_hangs_is_named() -> None:
 
 def void(_: object) -> None:
     """Make a call a statement."""
+
+
+def test_a_worker_without_a_heartbeat_is_silent_until_it_beats_again() -> None:
+    """Silence is measured by each worker's own patience."""
+    go_on = threading.Event()
+
+    def work(stop: threading.Event, beat: Callable[[], None]) -> None:
+        beat()
+        go_on.wait(10)
+        while not stop.wait(0.01):
+            beat()
+
+    supervisor = Supervisor(lambda name, what: None)
+    supervisor.start(Worker("quick", work, patience_s=0.1))
+    supervisor.start(Worker("patient", work))
+    wait_for(lambda: supervisor.silent() == ["quick"], "the silence to be noticed")
+    assert supervisor.troubles() == ["worker_stalled:quick"]
+    go_on.set()
+    wait_for(lambda: not supervisor.silent(), "the heartbeat")
+    assert supervisor.stop(time.monotonic() + 5) == []
+
+
+def test_a_worker_that_hangs_in_its_second_run_is_silent_too() -> None:
+    """One that died and waits to be run again is not silent: a new process would do no better."""
+    runs: list[None] = []
+    release = threading.Event()
+
+    def work(stop: threading.Event, beat: Callable[[], None]) -> None:
+        runs.append(None)
+        if len(runs) == 1:
+            raise OSError("unplugged")
+        release.wait(10)
+
+    supervisor = Supervisor(lambda name, what: None)
+    supervisor.start(Worker("reader", work, patience_s=0.1))
+    wait_for(supervisor.troubles, "the death")
+    assert supervisor.silent() == []
+    wait_for(lambda: supervisor.silent() == ["reader"], "the silence of the second run")
+    release.set()
+    supervisor.stop(time.monotonic() + 5)
