@@ -10,6 +10,7 @@ needs root and a machine that lets systemd-nspawn work; where one does not, the 
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -44,9 +45,10 @@ BOOT_S: Final = 60.0
 class SystemdBox:
     """The running container. Paths are the container's unless they say otherwise."""
 
-    def __init__(self, root: Path, leader: int) -> None:
+    def __init__(self, root: Path, container: subprocess.Popen[bytes], leader: int) -> None:
         self.root: Final = root
         """Its `/`, seen from here."""
+        self._container = container
         self._leader = leader
         self._environment = {} if _uses_system_python() else {"LD_LIBRARY_PATH": f"{_PYTHON}/lib"}
 
@@ -115,6 +117,24 @@ class SystemdBox:
         """The daemon, as the container numbers it; 0 while there is none."""
         return int(self.show("MainPID"))
 
+    def host_pid(self) -> int:
+        """The daemon, as this machine numbers it."""
+        inside = str(self.main_pid())
+        namespace = Path(f"/proc/{self._leader}/ns/pid").readlink()
+        for process in Path("/proc").glob("[0-9]*"):
+            # Processes come and go while they are looked at.
+            with suppress(OSError):
+                numbers = re.search(r"(?m)^NSpid:\s+(.*)$", (process / "status").read_text())
+                same = (process / "ns/pid").readlink() == namespace
+                if same and numbers is not None and numbers[1].split()[-1] == inside:
+                    return int(process.name)
+        raise AssertionError("the daemon does not run")
+
+    def power_off(self) -> None:
+        """Shut the machine down as `poweroff` does, and wait until it is off."""
+        self.run("systemctl", "poweroff", "--no-block")
+        self._container.wait(60)
+
 
 @contextmanager
 def systemd_box(binds: Mapping[Path, str] | None = None) -> Iterator[SystemdBox]:
@@ -132,7 +152,7 @@ def systemd_box(binds: Mapping[Path, str] | None = None) -> Iterator[SystemdBox]
             _lay_out(root)
             container = _spawn(folder, root, name, cgroups, binds or {})
             try:
-                yield SystemdBox(root, _booted(container, folder / "log"))
+                yield SystemdBox(root, container, _booted(container, folder / "log"))
             finally:
                 _end(container, cgroups)
     finally:

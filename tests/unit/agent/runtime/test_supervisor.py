@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from agent.runtime.supervisor import Supervisor, Worker
 from tests.rigs.waiting import wait_for
@@ -104,4 +105,16 @@ def test_a_worker_that_hangs_in_its_second_run_is_silent_too() -> None:
     assert supervisor.silent() == []
     wait_for(lambda: supervisor.silent() == ["reader"], "the silence of the second run")
     release.set()
+    supervisor.stop(time.monotonic() + 5)
+
+
+def test_the_kernel_knows_a_worker_by_its_name() -> None:
+    """Whoever looks at a hanging agent sees which worker burns or waits."""
+    ids: list[int] = []
+    supervisor = Supervisor(lambda name, what: None)
+    supervisor.start(
+        Worker("reader-front-in", lambda stop, beat: void((ids.append(threading.get_native_id()), stop.wait())))
+    )
+    wait_for(lambda: ids, "the worker to run")
+    assert Path(f"/proc/self/task/{ids[0]}/comm").read_text() == "reader-front-in\n"
     supervisor.stop(time.monotonic() + 5)
