@@ -38,6 +38,7 @@ from agent.runtime.supervisor import Supervisor, Worker
 from agent.storage.allowlist import SqliteAllowListReader, SqliteAllowListStore
 from agent.storage.journal import SqliteJournal
 from agent.storage.state import SqliteStateStore
+from agent.storage.state_thread import ThreadedStateStore
 from agent.system_clock import SystemClock
 from agent.version import VERSION
 from cloud.contract.events import EventType
@@ -116,7 +117,8 @@ class Agent:
         silent = self._supervisor.silent()
         if self._journal.stats().degraded is not None:
             silent = [name for name in silent if name not in CloudLink.WRITES_DISK]
-        return silent if self._journal.alive() else [*silent, "journal"]
+        ended = {"journal": not self._journal.alive(), "state": not self._state.alive()}
+        return [*silent, *(name for name, has_ended in ended.items() if has_ended)]
 
     def _start(self) -> None:
         config, state_dir = self._config, self._config.device.state_dir
@@ -134,7 +136,8 @@ class Agent:
         )
         self._closers.append(self._journal.close)
         self._recorder = Recorder(self._journal, self._clock)
-        state = SqliteStateStore(state_dir, on_set_aside=partial(self._set_aside, EventType.STATE_SET_ASIDE))
+        set_aside = partial(self._set_aside, EventType.STATE_SET_ASIDE)
+        self._state = state = ThreadedStateStore(SqliteStateStore(state_dir, on_set_aside=set_aside))
         self._closers.append(state.close)
         set_aside = partial(self._set_aside, EventType.ALLOWLIST_SET_ASIDE)
         self._open_lists = partial(SqliteAllowListStore, state_dir, on_set_aside=set_aside)
