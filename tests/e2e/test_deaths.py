@@ -1,7 +1,10 @@
 """What a door lives through, and what it vouches for meanwhile: a disk that stalls, a reader that hangs, a log that
 nobody reads, no memory. A strike and a maglock each time. Deaths that a new process ends are in test_service."""
 
+import fcntl
+import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +12,10 @@ from typing import Final
 
 import pytest
 
+from agent.errors import ControlError
 from agent.runtime.supervisor import STALLED_S
 from tests.rigs import site
-from tests.rigs.daemon import Daemon
+from tests.rigs.daemon import ROOT, Daemon
 from tests.rigs.stalling_disk import stalling_disk
 from tests.rigs.waiting import wait_for
 
@@ -112,3 +116,101 @@ def test_a_disk_that_stalls_keeps_nobody_in_or_out_and_is_no_reason_to_start_ane
             assert daemon.stop() == 0
             daemon.start()
             assert daemon.door(0)["lock"] == "unlocked", "the fire state was lost"
+
+
+def test_a_log_that_nobody_reads_stops_no_door(tmp_path: Path, manager: Manager) -> None:
+    """journald waits for its disk; a full pipe to it must not make the door wait too."""
+    pipe = tmp_path / "log"
+    os.mkfifo(pipe)
+    unread = os.open(pipe, os.O_RDWR)
+    fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
+    daemon = Daemon(tmp_path, DOORS, keys=site.KEYS, environment={"NOTIFY_SOCKET": str(manager.path)})
+    site.install(daemon.state_dir, site.items(["strike", "maglock"]))
+    try:
+        daemon.start()
+        for _ in range(40):  # more than twice what the pipe holds
+            assert daemon.tap(site.ALICE, "strike-in")["decision"] == "granted"
+        for number in (0, 1):
+            rex_unlocks(daemon, number)
+        before = manager.vouched
+        wait_for(lambda: manager.vouched >= before + 2, "the agent to be vouched for", 30)
+        assert daemon.stop() == 0
+    finally:
+        if daemon.process is not None:
+            daemon.kill()
+        os.close(unread)
+
+
+@pytest.fixture
+def bombed(tmp_path: Path, manager: Manager) -> Iterator[Daemon]:
+    """A running daemon that raises exceptions where the test wants them."""
+    os.mkfifo(tmp_path / "bombs")
+    daemon = Daemon(
+        tmp_path,
+        DOORS,
+        keys=site.KEYS,
+        prefix=(sys.executable, str(ROOT / "tests" / "rigs" / "bombed_daemon.py")),
+        environment={"NOTIFY_SOCKET": str(manager.path), "BOMBS": str(tmp_path / "bombs")},
+    )
+    site.install(daemon.state_dir, site.items(["strike", "maglock"]))
+    with daemon:
+        yield daemon
+
+
+def bomb(daemon: Daemon, thread: str) -> None:
+    """An exception in this thread, at its next step."""
+    (daemon.home / "bombs").write_text(f"{thread}\n")
+
+
+def test_a_thread_that_meets_an_exception_is_run_again_and_the_doors_go_on(bombed: Daemon) -> None:
+    """Each worker in turn: it is recorded, and the doors do all that they did before."""
+    threads = ["controller", "inputs-emulated", "reader-strike-in", "reader-maglock-in", "control"]
+    for place, thread in enumerate(threads):
+        bomb(bombed, thread)
+        wait_for(lambda: dead_workers(bombed)[place:], f"the exception in {thread}")  # noqa: B023
+        assert dead_workers(bombed)[-1] == thread
+        wait_for(lambda: serves(bombed), f"the doors to go on without {thread}", 30)
+        assert bombed.wait_event("worker.failed", count=place + 1)["detail"]["worker"] == thread
+        for number, name in enumerate(("strike", "maglock")):
+            assert bombed.tap(site.BOB, f"{name}-in")["decision"] == "granted"
+            rex_unlocks(bombed, number)
+
+
+def dead_workers(daemon: Daemon) -> list[str]:
+    """Which workers died so far, by the log."""
+    return [line["worker"] for line in daemon.log_lines("worker.failed") if "worker" in line]
+
+
+def serves(daemon: Daemon) -> bool:
+    """Whether the daemon answers that all is well."""
+    try:
+        return not [reason for reason in daemon.status()["degraded"] if reason.startswith("worker_")]
+    except (ControlError, OSError):
+        return False
+
+
+@pytest.mark.parametrize("thread", ["journal", "state"])
+def test_nobody_vouches_for_an_agent_that_lost_a_thread_for_good(bombed: Daemon, manager: Manager, thread: str) -> None:
+    """What no supervisor runs again, a new process does; the door works until then."""
+
+    def is_withheld() -> bool:
+        # Again, because an exception in the middle of its work is one that it survives.
+        bomb(bombed, thread)
+        bombed.tap(site.ALICE, "strike-in")
+        return manager.withheld > 0
+
+    wait_for(is_withheld, "the watchdog to be left unfed", 30)
+    assert bombed.log_lines("watchdog.withheld")[0]["worker"] == thread
+    rex_unlocks(bombed, 0)
+    rex_unlocks(bombed, 1)
+
+
+def test_an_exception_in_the_main_thread_stops_the_agent_in_order(bombed: Daemon) -> None:
+    """It ends as by a signal, with its locks safe and its last event written, and says that it failed."""
+    bombed.tap(site.ALICE, "strike-in")
+    bomb(bombed, "MainThread")
+    assert bombed.process is not None
+    assert bombed.process.wait(20) == 1
+    assert bombed.log_lines("agent.stopped")
+    bombed.start()
+    assert [event["detail"]["why"] for event in bombed.events("agent.stopped")] == ["failed"]

@@ -11,6 +11,7 @@ from tests.rigs import site
 from tests.rigs.daemon import Daemon
 from tests.rigs.gpio_libs import Library
 from tests.rigs.gpio_rig import GpioRig, gpio_rig
+from tests.rigs.hung_thread import hung_thread
 from tests.rigs.waiting import wait_for
 
 pytestmark = pytest.mark.system
@@ -106,6 +107,15 @@ def test_sigterm_in_mid_strike_leaves_the_relay_without_power(front: Daemon, chi
     assert chip.level(RELAY)
     assert front.stop() == 0
     assert not chip.level(RELAY)
+
+
+def test_a_controller_that_hangs_in_mid_strike_does_not_hold_the_door(front: Daemon, chip: GpioRig) -> None:
+    """The lock's own guard takes the power long before the watchdog notices."""
+    front.tap(site.ALICE)
+    assert chip.level(RELAY)
+    assert front.process is not None
+    with hung_thread(front.process.pid, "controller"):
+        wait_for(lambda: not chip.level(RELAY), "the guard to lock", 20)
 
 
 def test_after_sigkill_in_mid_strike_the_next_start_locks(front: Daemon, chip: GpioRig) -> None:

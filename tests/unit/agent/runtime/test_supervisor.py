@@ -111,10 +111,13 @@ def test_a_worker_that_hangs_in_its_second_run_is_silent_too() -> None:
 def test_the_kernel_knows_a_worker_by_its_name() -> None:
     """Whoever looks at a hanging agent sees which worker burns or waits."""
     ids: list[int] = []
+
+    def work(stop: threading.Event, beat: Callable[[], None]) -> None:
+        ids.append(threading.get_native_id())
+        stop.wait()
+
     supervisor = Supervisor(lambda name, what: None)
-    supervisor.start(
-        Worker("reader-front-in", lambda stop, beat: void((ids.append(threading.get_native_id()), stop.wait())))
-    )
+    supervisor.start(Worker("reader-front-in", work))
     wait_for(lambda: ids, "the worker to run")
     assert Path(f"/proc/self/task/{ids[0]}/comm").read_text() == "reader-front-in\n"
     supervisor.stop(time.monotonic() + 5)
