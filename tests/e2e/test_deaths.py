@@ -24,6 +24,7 @@ pytestmark = pytest.mark.system
 DOOR: Final = """
 [[door]]
 id = "{name}"
+rex_unlock_s = 1.0
 [door.lock]
 driver = "emulated"
 fail = "{fail}"

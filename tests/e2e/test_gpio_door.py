@@ -1,5 +1,8 @@
 """The daemon on the real GPIO libraries: from the card and the button to the relay's pin, and through every ending."""
 
+import contextlib
+import re
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import AgentError
 from tests.rigs import site
 from tests.rigs.daemon import Daemon
 from tests.rigs.gpio_libs import Library
@@ -126,3 +130,30 @@ def test_after_sigkill_in_mid_strike_the_next_start_locks(front: Daemon, chip: G
     front.start()
     assert not chip.level(RELAY)
     assert front.door()["lock"] == "locked"
+
+
+def test_without_memory_the_button_still_opens_and_the_control_socket_comes_back(front: Daemon, chip: GpioRig) -> None:
+    """Nothing on the way from the button to the relay needs more memory than the agent has."""
+    assert front.process is not None
+    pid = front.process.pid
+    (size_kib,) = re.findall(r"VmSize:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    before = resource.prlimit(pid, resource.RLIMIT_AS, (int(size_kib) << 10, resource.RLIM_INFINITY))
+    try:
+        for _ in range(20):  # more than the clients that it serves at a time
+            with contextlib.suppress(AgentError, OSError):
+                front.status()
+        chip.drive(REX, high=False)
+        wait_for(lambda: chip.level(RELAY), "REX to reach the relay", 20)
+        chip.drive(REX, high=True)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, before)
+    wait_for(lambda: answers(front), "the control socket to come back", 60)
+    assert front.wait_event("rex.pressed")
+
+
+def answers(daemon: Daemon) -> bool:
+    """Whether the control socket does."""
+    try:
+        return bool(daemon.status())
+    except (AgentError, OSError):
+        return False
