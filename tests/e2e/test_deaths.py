@@ -1,6 +1,7 @@
 """What a door lives through, and what it vouches for meanwhile: a disk that stalls, a reader that hangs, a log that
 nobody reads, no memory. A strike and a maglock each time. Deaths that a new process ends are in test_service."""
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -16,6 +17,7 @@ from agent.errors import ControlError
 from agent.runtime.supervisor import STALLED_S
 from tests.rigs import site
 from tests.rigs.daemon import ROOT, Daemon
+from tests.rigs.hung_thread import hung_thread
 from tests.rigs.stalling_disk import stalling_disk
 from tests.rigs.waiting import wait_for
 
@@ -143,6 +145,15 @@ def test_a_log_that_nobody_reads_stops_no_door(tmp_path: Path, manager: Manager)
 
 
 @pytest.fixture
+def front(tmp_path: Path, manager: Manager) -> Iterator[Daemon]:
+    """A running daemon as it is."""
+    daemon = Daemon(tmp_path, DOORS, keys=site.KEYS, environment={"NOTIFY_SOCKET": str(manager.path)})
+    site.install(daemon.state_dir, site.items(["strike", "maglock"]))
+    with daemon:
+        yield daemon
+
+
+@pytest.fixture
 def bombed(tmp_path: Path, manager: Manager) -> Iterator[Daemon]:
     """A running daemon that raises exceptions where the test wants them."""
     os.mkfifo(tmp_path / "bombs")
@@ -188,6 +199,28 @@ def serves(daemon: Daemon) -> bool:
         return not [reason for reason in daemon.status()["degraded"] if reason.startswith("worker_")]
     except (ControlError, OSError):
         return False
+
+
+def test_nobody_vouches_for_an_agent_of_which_a_worker_hangs(front: Daemon, manager: Manager) -> None:
+    """Each one counts, and counts again once it goes on."""
+    workers = {"controller", "inputs-emulated", "reader-strike-in", "reader-maglock-in", "control"}
+    assert front.process is not None
+    with contextlib.ExitStack() as held:
+        for worker in workers:
+            held.enter_context(hung_thread(front.process.pid, worker))
+        wait_for(lambda: told_of(front, "watchdog.withheld") == workers, "all to be missed", 6 * STALLED_S)
+        before = manager.withheld, manager.vouched
+        wait_for(lambda: manager.withheld > before[0], "the next look")
+        assert manager.vouched == before[1]
+    wait_for(lambda: told_of(front, "watchdog.resumed") == workers, "all to go on", 30)
+    vouched = manager.vouched
+    wait_for(lambda: manager.vouched > vouched, "the watchdog to be fed again")
+    rex_unlocks(front, 0)
+
+
+def told_of(daemon: Daemon, event: str) -> set[str]:
+    """Workers that lines of this kind name."""
+    return {line["worker"] for line in daemon.log_lines(event)}
 
 
 @pytest.mark.parametrize("thread", ["journal", "state"])

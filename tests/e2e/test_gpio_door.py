@@ -16,6 +16,7 @@ from tests.rigs.daemon import Daemon
 from tests.rigs.gpio_libs import Library
 from tests.rigs.gpio_rig import GpioRig, gpio_rig
 from tests.rigs.hung_thread import hung_thread
+from tests.rigs.stalling_disk import stalling_disk
 from tests.rigs.waiting import wait_for
 
 pytestmark = pytest.mark.system
@@ -157,3 +158,21 @@ def answers(daemon: Daemon) -> bool:
         return bool(daemon.status())
     except (AgentError, OSError):
         return False
+
+
+def test_a_stop_while_the_disk_stalls_takes_the_power_all_the_same(chip: GpioRig, tmp_path: Path) -> None:
+    """A write that waits can't be killed; the relay is let go of before anybody waits for it."""
+    with stalling_disk(tmp_path / "state") as disk:
+        daemon = Daemon(
+            tmp_path, DOOR.replace("strike_s = 3.0", "strike_s = 60.0"), keys=site.KEYS, environment=chip.env
+        )
+        site.install(daemon.state_dir, site.items())
+        with daemon:
+            with disk.stalled():
+                daemon.tap(site.ALICE)
+                assert chip.level(RELAY)
+                daemon.signal(signal.SIGTERM)
+                wait_for(lambda: daemon.log_lines("agent.stopped"), "the agent to stop", 20)
+                assert not chip.level(RELAY)
+            assert daemon.process is not None
+            assert daemon.process.wait(20) == 0

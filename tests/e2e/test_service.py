@@ -274,6 +274,17 @@ def test_a_machine_that_goes_down_leaves_no_relay_with_power(chips: dict[Library
             assert service.powered() == (False, False)
 
 
+def test_a_reload_takes_over_what_can_change(simple: Service) -> None:
+    """`systemctl reload` reaches the agent, and the door goes on."""
+    simple.start()
+    config = simple.box.root / "etc/cardea/cardea.toml"
+    config.write_text(config.read_text().replace("strike_s = 60.0", "strike_s = 30.0"))
+    before = simple.box.main_pid()
+    simple.box.systemctl("reload", "cardea")
+    wait_for(lambda: '"config.reloaded"' in simple.box.log(), "the reload")
+    assert simple.box.main_pid() == before
+
+
 PROBE = ROOT / "tests" / "rigs" / "sandbox_probe.py"
 
 

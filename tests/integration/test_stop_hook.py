@@ -123,3 +123,15 @@ def test_nobody_who_reads_its_output_is_needed(tmp_path: Path) -> None:
             )
         assert done.returncode == 0
         assert (rig.pull(FRONT), rig.pull(VAULT)) == (Pull.DOWN, Pull.UP)
+
+
+def test_an_older_chip_is_told_by_its_mark_and_its_newer_registers_are_left_alone() -> None:
+    """The Raspberry Pi 1 to 3 set resistors another way; they answer with a mark where the 4 has a register."""
+    with gpio_rig("rpi-gpio") as rig:
+        with (rig.folder / "gpiomem").open("r+b") as registers:
+            registers.seek(0xF0)
+            registers.write(b"oipg")
+        done = run_hook(rig, f"{FRONT} high front\n{VAULT} low vault\n")
+        assert done.returncode == 0, done.stderr
+        assert [state.output for state in rig.transitions(FRONT)] == [True, False]
+        assert (rig.pull(FRONT), rig.pull(VAULT)) == (Pull.OFF, Pull.OFF)

@@ -37,6 +37,16 @@ def usb() -> None:
         context.getDeviceList()
 
 
+def pcscd() -> None:
+    """The readers that pcscd knows; systemd starts it for the first who asks."""
+    from smartcard.scard import SCARD_S_SUCCESS, SCARD_SCOPE_USER, SCardEstablishContext, SCardReleaseContext
+
+    result, context = SCardEstablishContext(SCARD_SCOPE_USER)
+    if result != SCARD_S_SUCCESS:
+        raise OSError(f"0x{result & 0xFFFFFFFF:08X}")
+    SCardReleaseContext(context)
+
+
 def writable_code() -> None:
     """A page that can be written and run: what an exploit needs."""
     mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
@@ -52,6 +62,7 @@ ALLOWED: dict[str, Callable[[], object]] = {
     "a socket to the cloud": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
     "the same by IPv6": lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close(),
     "USB": usb,
+    "pcscd": pcscd,
 }
 REFUSED: dict[str, Callable[[], object]] = {
     "change the configuration": lambda: Path("/etc/cardea/cardea.toml").write_text("x"),
