@@ -19,7 +19,8 @@ from agent.configdiff import needs_restart
 from agent.core.events import EventDraft, StampedEvent
 from agent.errors import StorageError
 from agent.keyring import load_keyring
-from agent.places import default_socket
+from agent.locklist import write_lock_list
+from agent.places import default_socket, runtime_folder
 from agent.runtime.control import ControlServer
 from agent.runtime.controller import Controller
 from agent.runtime.doors import DoorUnit, ReaderPlace, TapOutcome
@@ -37,6 +38,7 @@ from agent.runtime.supervisor import Supervisor, Worker
 from agent.storage.allowlist import SqliteAllowListReader, SqliteAllowListStore
 from agent.storage.journal import SqliteJournal
 from agent.storage.state import SqliteStateStore
+from agent.storage.state_thread import ThreadedStateStore
 from agent.system_clock import SystemClock
 from agent.version import VERSION
 from cloud.contract.events import EventType
@@ -84,10 +86,12 @@ class Agent:
 
     def stop(self, why: str) -> None:
         """Stop in the reverse order; the locks end in their safe state. Idempotent."""
-        for name in self._supervisor.stop(time.monotonic() + STOP_S):
-            log.error("worker.stuck", worker=name)
-        while self._locks:
-            self._locks.pop().close()
+        try:
+            for name in self._supervisor.stop(time.monotonic() + STOP_S):
+                log.error("worker.stuck", worker=name)
+        finally:
+            while self._locks:
+                self._locks.pop().close()
         self._inbox.close()
         if self._recorder is not None:
             self._recorder.record(EventDraft(type=EventType.AGENT_STOPPED, detail={"why": why}))
@@ -108,6 +112,14 @@ class Agent:
         """The status document."""
         return status(self._sources)
 
+    def silent(self) -> Sequence[str]:
+        """Parts that hang, and that a new process would mend. What waits for a disk that stalls is not among them."""
+        silent = self._supervisor.silent()
+        if self._journal.stats().degraded is not None:
+            silent = [name for name in silent if name not in CloudLink.WRITES_DISK]
+        ended = {"journal": not self._journal.alive(), "state": not self._state.alive()}
+        return [*silent, *(name for name, has_ended in ended.items() if has_ended)]
+
     def _start(self) -> None:
         config, state_dir = self._config, self._config.device.state_dir
         try:
@@ -124,7 +136,8 @@ class Agent:
         )
         self._closers.append(self._journal.close)
         self._recorder = Recorder(self._journal, self._clock)
-        state = SqliteStateStore(state_dir, on_set_aside=partial(self._set_aside, EventType.STATE_SET_ASIDE))
+        set_aside = partial(self._set_aside, EventType.STATE_SET_ASIDE)
+        self._state = state = ThreadedStateStore(SqliteStateStore(state_dir, on_set_aside=set_aside))
         self._closers.append(state.close)
         set_aside = partial(self._set_aside, EventType.ALLOWLIST_SET_ASIDE)
         self._open_lists = partial(SqliteAllowListStore, state_dir, on_set_aside=set_aside)
@@ -134,6 +147,8 @@ class Agent:
         self._closers.append(list_reader.close)
         self._keys = load_keyring(config)
 
+        locks = [config.lock_settings(door) for door in config.door]
+        write_lock_list(runtime_folder(config.device.socket), locks)
         units = {door.id: self._unit(door) for door in config.door}
         inputs, movers = self._start_inputs()
         self._controller = Controller(

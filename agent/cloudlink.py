@@ -5,6 +5,7 @@ Part of the composition root: it names concrete classes.
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from agent.aws.kinesis import KinesisSink
 from agent.aws.lists import DynamoListSource
@@ -25,9 +26,17 @@ from agent.runtime.uplink import Uplink
 from cloud.contract.events import Event
 from cloud.contract.reasons import Reason
 
+JOURNAL_S: Final = 60.0
+"""The uplink's patience: a question to the journal takes up to 30 s when its disk stalls."""
+APPLYING_S: Final = 900.0
+"""The sync's patience: the largest snapshot on the slowest card is applied within minutes, and without a heartbeat."""
+
 
 class CloudLink:
     """Uplink and sync of one agent. Off when the configuration has no [aws]."""
+
+    WRITES_DISK: Final = frozenset({"sync"})
+    """Workers that write the disk themselves, so that they hang when it does."""
 
     def __init__(
         self,
@@ -77,9 +86,9 @@ class CloudLink:
     def start(self, supervisor: Supervisor) -> None:
         """Start the workers that there are."""
         if self._uplink is not None:
-            supervisor.start(Worker("uplink", self._uplink.run))
+            supervisor.start(Worker("uplink", self._uplink.run, patience_s=JOURNAL_S))
         if self._sync is not None:
-            supervisor.start(Worker("sync", self._sync.run))
+            supervisor.start(Worker("sync", self._sync.run, patience_s=APPLYING_S))
 
     def uplink_report(self) -> LinkState:
         """The uplink's part of the status."""

@@ -176,7 +176,7 @@ class StateStore(Protocol):
         """All entries of a table of strings."""
 
     def save(self, name: str, key: str, value: str | None, *, durable: bool = False) -> None:
-        """Set or remove (None) one entry; `durable` waits for the disk."""
+        """Set or remove (None) one entry; `durable` waits for the disk. Raises StorageError, also when it is late."""
 
     def close(self) -> None:
         """Release the file; idempotent."""

@@ -83,7 +83,13 @@ class ControlServer:
             if full:
                 self._refuse(client)
                 continue
-            threading.Thread(target=self._serve, args=(client, stop), name="control-client", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(client, stop), name="control-client", daemon=True).start()
+            except (RuntimeError, MemoryError) as error:
+                # No memory for one more thread: this client goes, or it would keep its place for ever.
+                log.warning("control.refused", why=str(error))
+                with self._lock, client:
+                    self._clients.discard(client)
 
     def close(self) -> None:
         """Let all clients go and remove the socket; idempotent."""

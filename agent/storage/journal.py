@@ -100,6 +100,10 @@ class SqliteJournal:
         """See `agent.ports.Journal`."""
         return self._thread.stats()
 
+    def alive(self) -> bool:
+        """Whether its thread runs; one that hangs with the disk does."""
+        return not self._thread.join(0.0)
+
     def close(self) -> None:
         """See `agent.ports.Journal`. Gives a hanging disk three seconds."""
         self._mailbox.close()
