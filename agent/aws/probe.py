@@ -63,7 +63,8 @@ class Probe:
         from botocore.utils import get_environ_proxies
 
         proxies = get_environ_proxies(url)
-        if not proxies:
+        proxy = proxies.get(urlsplit(url).scheme)
+        if proxy is None:
             self._resolve(url)  # so that a name without an address is told from a host that does not answer
         verify: Any = self._session.verify()  # the stubs know neither a bundle's path nor half a second
         timeout: Any = self._timeout_s
@@ -80,7 +81,7 @@ class Probe:
             took_s=time.monotonic() - begun_s,
             server_s=_seconds(date),
             our_s=time.time(),
-            proxy=_without_password(proxies.get(urlsplit(url).scheme)),
+            proxy=_without_password(proxy),
         )
 
     def may_read_object(self, bucket: str, key: str) -> None:

@@ -48,19 +48,36 @@ TIMEOUT_S: Final = 5.0
 _CLOCK_OR_KEYS: Final = "Check the clock first (see its lines), then the credentials and the device's permissions."
 
 
-def look(scene: Scene) -> Iterator[Finding]:
-    """All lines of this area, and the clock's skew."""
+def endpoint(service: str, scene: Scene) -> Iterator[Finding]:
+    """The line of one service, and of the first the clock's skew: the services share their clock."""
+    aws = scene.config.aws
+    if aws is None:
+        return
+    with AwsSession(aws.region, TIMEOUT_S) as session:
+        probe, url = Probe(session, TIMEOUT_S), service
+        try:
+            url = probe.endpoint(service)
+            reached = probe.reach(url)
+        except UplinkError as error:
+            yield judge_unreached(service, url, error)
+            return
+    yield judge_reached(service, reached)
+    if service == SERVICES[0] and reached.server_s is not None:
+        yield judge_skew(reached.our_s, reached.server_s, service)
+
+
+def access(scene: Scene) -> Iterator[Finding]:
+    """All other lines of this area."""
     aws = scene.config.aws
     if aws is None:
         yield ENDPOINT.passes("off: without [aws] the door works alone and keeps its events")
         return
     with AwsSession(aws.region, TIMEOUT_S) as session:
         probe = Probe(session, TIMEOUT_S)
-        yield from _endpoints(probe)
         found = _credentials(probe)
         yield found
         if found.verdict is Verdict.PASS:
-            yield from _list(scene, aws, session, probe)
+            yield _list(scene, aws, session, probe)
     yield from judge_stream(scene.told.status)
 
 
@@ -92,24 +109,6 @@ def judge_unreached(service: str, url: str, error: UplinkError) -> Finding:
     return ENDPOINT.fails(f"{service}: {url}: {error}", remedy)
 
 
-def _endpoints(probe: Probe) -> Iterator[Finding]:
-    """A line for each service, and the skew from the first answer that tells the time."""
-    skew: Finding | None = None
-    for service in SERVICES:
-        url = "?"
-        try:
-            url = probe.endpoint(service)
-            reached = probe.reach(url)
-        except UplinkError as error:
-            yield judge_unreached(service, url, error)
-            continue
-        yield judge_reached(service, reached)
-        if skew is None and reached.server_s is not None:
-            skew = judge_skew(reached.our_s, reached.server_s, service)
-    if skew is not None:
-        yield skew
-
-
 def _credentials(probe: Probe) -> Finding:
     try:
         found = probe.credentials()
@@ -118,7 +117,7 @@ def _credentials(probe: Probe) -> Finding:
     return CREDENTIALS.fails("none") if found is None else CREDENTIALS.passes(f"found by way of {found.method}")
 
 
-def _list(scene: Scene, aws: AwsConfig, session: AwsSession, probe: Probe) -> Iterator[Finding]:
+def _list(scene: Scene, aws: AwsConfig, session: AwsSession, probe: Probe) -> Finding:
     keys = []
     for path in scene.config.allowlist.verify_keys:
         try:
@@ -131,12 +130,10 @@ def _list(scene: Scene, aws: AwsConfig, session: AwsSession, probe: Probe) -> It
         if head is not None:
             probe.may_read_object(aws.bucket, head.snapshot_key)
     except UplinkError as error:
-        remedy = _CLOCK_OR_KEYS if error.kind is FailureKind.CREDENTIALS_OR_CLOCK else None
-        yield LIST.fails(str(error), remedy)
+        return LIST.fails(str(error), _CLOCK_OR_KEYS if error.kind is FailureKind.CREDENTIALS_OR_CLOCK else None)
     except ContractError as error:
-        yield LIST.fails(f"the head is not one of this site's: {error}", "See the list-verify keys, and [aws].")
-    else:
-        yield judge_head(head)
+        return LIST.fails(f"the head is not one of this site's: {error}", "See the list-verify keys, and [aws].")
+    return judge_head(head)
 
 
 def judge_head(head: Head | None) -> Finding:

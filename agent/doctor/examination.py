@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from agent.aws.probe import SERVICES
 from agent.config import Config
 from agent.configfile import load
 from agent.doctor import (
@@ -39,8 +41,10 @@ CHECKS: Final[Sequence[Check]] = (
     Check(gpio.LIBRARY, gpio.look, within_s=20.0),
     Check(readers.SERVICE, readers.look, within_s=20.0),
     Check(daemon.RUNNING, daemon.look),
-    # Three endpoints, the credentials' own service and two questions, each bounded by itself.
-    Check(cloud.ENDPOINT, cloud.look, within_s=60.0),
+    # One bounded wait to connect and one for the answer, after the library was loaded.
+    *(Check(cloud.ENDPOINT, partial(cloud.endpoint, service), within_s=30.0) for service in SERVICES),
+    # Four such waits: the credentials' own service, its retry, and two questions.
+    Check(cloud.LIST, cloud.access, within_s=60.0),
     Check(service.UNIT, service.look),
     Check(power.SUPPLY, power.look),
     Check(system.MODEL, system.look),

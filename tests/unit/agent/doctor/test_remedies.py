@@ -1,7 +1,7 @@
 """No degraded reason without a remedy, and no remedy without a reason."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ def _reasons_in(source: str) -> Iterator[str]:
             yield from _texts(value, constants)
 
 
-def _texts(value: ast.expr, constants: dict[str, object]) -> Iterator[str]:
+def _texts(value: ast.expr, constants: Mapping[str, object]) -> Iterator[str]:
     match value:
         case ast.Constant(value=str(text)):
             yield text
