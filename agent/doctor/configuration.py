@@ -1,7 +1,7 @@
 """Is the configuration good, and is it nobody's to change but the owner's?"""
 
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agent.config import Config
@@ -57,7 +57,7 @@ def judge_owner(file: str, mode: int) -> Finding:
     return OWNER.passes(f"only its owner may change it (mode {mode:o})")
 
 
-def judge_drivers(parts: Sequence[tuple[str, str]]) -> Iterable[Finding]:
+def judge_drivers(parts: Sequence[tuple[str, str]]) -> list[Finding]:
     """Parts with their drivers: all emulated is a demonstration, some is a mistake or an unfinished door."""
     emulated = [name for name, driver in parts if driver == "emulated"]
     if not emulated:
