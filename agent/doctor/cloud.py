@@ -45,6 +45,10 @@ LINES: Final = (ENDPOINT, CREDENTIALS, LIST, STREAM)
 
 TIMEOUT_S: Final = 5.0
 """To connect, and for each answer: a controller's line is slow, but not that slow."""
+_OTHER_SHELL: Final = (
+    "The daemon has other variables than this shell: run the self-test with those of its unit, as "
+    "`systemctl show cardea -p Environment -p EnvironmentFiles` names them."
+)
 _CLOCK_OR_KEYS: Final = "Check the clock first (see its lines), then the credentials and the device's permissions."
 
 
@@ -59,7 +63,7 @@ def endpoint(service: str, scene: Scene) -> Iterator[Finding]:
             url = probe.endpoint(service)
             reached = probe.reach(url)
         except UplinkError as error:
-            yield judge_unreached(service, url, error)
+            yield judge_unreached(service, url, error, online=_is_online(scene.told.status))
             return
     yield judge_reached(service, reached)
     if service == SERVICES[0] and reached.server_s is not None:
@@ -74,7 +78,7 @@ def access(scene: Scene) -> Iterator[Finding]:
         return
     with AwsSession(aws.region, TIMEOUT_S) as session:
         probe = Probe(session, TIMEOUT_S)
-        found = _credentials(probe)
+        found = _credentials(probe, online=_is_online(scene.told.status))
         yield found
         if found.verdict is Verdict.PASS:
             yield _list(scene, aws, session, probe)
@@ -98,8 +102,10 @@ def judge_reached(service: str, reached: Reached) -> Finding:
     return ENDPOINT.passes(f"{service}: {reached.url} answers in {reached.took_s * 1000:.0f} ms{way}")
 
 
-def judge_unreached(service: str, url: str, error: UplinkError) -> Finding:
-    """One that did not."""
+def judge_unreached(service: str, url: str, error: UplinkError, *, online: bool = False) -> Finding:
+    """One that did not; `online`: the daemon reaches the cloud all the same."""
+    if online:
+        return ENDPOINT.warns(f"{service}: {url}: {error}; the daemon's uplink is online all the same", _OTHER_SHELL)
     certificate = "certificate" in str(error).lower()
     remedy = (
         "Check the clock (a certificate is good for a time only), and AWS_CA_BUNDLE where a proxy opens connections."
@@ -109,12 +115,25 @@ def judge_unreached(service: str, url: str, error: UplinkError) -> Finding:
     return ENDPOINT.fails(f"{service}: {url}: {error}", remedy)
 
 
-def _credentials(probe: Probe) -> Finding:
+def judge_credentials(method: str | None, *, online: bool) -> Finding:
+    """`method`: how they were found, None when there are none; `online`: the daemon has its own, and they are good."""
+    if method is not None:
+        return CREDENTIALS.passes(f"found by way of {method}")
+    if online:
+        return CREDENTIALS.warns("none for this user; the daemon's uplink is online all the same", _OTHER_SHELL)
+    return CREDENTIALS.fails("none")
+
+
+def _credentials(probe: Probe, *, online: bool) -> Finding:
     try:
         found = probe.credentials()
     except UplinkError as error:
         return CREDENTIALS.fails(str(error))
-    return CREDENTIALS.fails("none") if found is None else CREDENTIALS.passes(f"found by way of {found.method}")
+    return judge_credentials(None if found is None else found.method, online=online)
+
+
+def _is_online(status: Mapping[str, Any] | None) -> bool:
+    return status is not None and status.get("uplink", {}).get("state") == "online"
 
 
 def _list(scene: Scene, aws: AwsConfig, session: AwsSession, probe: Probe) -> Finding:

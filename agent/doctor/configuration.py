@@ -1,12 +1,13 @@
 """Is the configuration good, and is it nobody's to change but the owner's?"""
 
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agent.config import Config
 from agent.doctor.finding import Area, Finding, Line
-from agent.doctor.scene import Scene
+from agent.doctor.scene import Account, Scene
 from agent.errors import ConfigError
 
 FILE: Final = Line(
@@ -18,7 +19,8 @@ FILE: Final = Line(
 OWNER: Final = Line(
     Area.CONFIGURATION,
     "owner",
-    "Only its owner may write the file: who can, can let anybody in. Fails when everybody can, warns when a group can.",
+    "Only its owner may write the file: who can, can let anybody in. Fails when everybody can, warns when a group "
+    "can or when it belongs to neither root nor the agent.",
     "chown root:cardea FILE && chmod 640 FILE",
 )
 DRIVERS: Final = Line(
@@ -43,17 +45,20 @@ def look(scene: Scene) -> Iterator[Finding]:
     config = scene.config
     readers = sum(len(door.reader) for door in config.door)
     yield FILE.passes(f"{scene.file}: device {config.device.id}, {len(config.door)} door(s), {readers} reader(s)")
-    yield judge_owner(str(scene.file), stat.S_IMODE(scene.file.stat().st_mode))
+    yield judge_owner(str(scene.file), scene.file.stat(), scene.account)
     yield from judge_drivers(_drivers(config))
 
 
-def judge_owner(file: str, mode: int) -> Finding:
+def judge_owner(file: str, status: os.stat_result, account: Account) -> Finding:
     """Who may write the file."""
+    mode = stat.S_IMODE(status.st_mode)
     remedy = OWNER.remedy.replace("FILE", file)
     if mode & stat.S_IWOTH:
         return OWNER.fails(f"everybody may change it (mode {mode:o})", remedy)
     if mode & stat.S_IWGRP:
         return OWNER.warns(f"its group may change it (mode {mode:o})", remedy)
+    if status.st_uid not in (0, account.uid):
+        return OWNER.warns(f"it belongs to user {status.st_uid}, neither root nor {account.name}", remedy)
     return OWNER.passes(f"only its owner may change it (mode {mode:o})")
 
 

@@ -182,6 +182,8 @@ def flush(scene: Scene) -> Iterator[Finding]:
         return
     try:
         times_s = _flush_times(folder)
+    except PermissionError:
+        raise  # told by the runner; whether the agent may is told by the line of the folder
     except OSError as error:
         yield FLUSH.fails(
             f"{folder}: a file can't be written: {error.strerror}",

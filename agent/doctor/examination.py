@@ -1,7 +1,7 @@
 """The whole self-test: reads the configuration, asks the daemon, runs every check. The command shows the report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -29,9 +29,12 @@ from agent.doctor.scene import Scene, service_account
 from agent.errors import ConfigError
 from agent.places import default_socket
 
+MAX_TEXT: Final = 600
+"""Characters of a finding's text."""
+
 CHECKS: Final[Sequence[Check]] = (
     Check(configuration.OWNER, configuration.look),
-    Check(identity.DEVICE_KEY, identity.look),
+    Check(identity.DEVICE_KEY, identity.look, within_s=5.0),
     Check(clock.SYNCHRONISED, clock.look),
     Check(disk.FOLDER, disk.look),
     # As long as it takes to see that a flush never ends.
@@ -123,8 +126,19 @@ def examine(file: Path, progress: Progress, *, root: Path = Path("/"), checks: S
     told = daemon.ask_status(config.device.socket or default_socket())
     scene = Scene(file=file, config=config, told=told, account=service_account(), root=root)
     order = list(Area)
-    findings = sorted(run(checks, scene, progress), key=lambda finding: order.index(finding.area))
+    found = [_printable(finding) for finding in run(checks, scene, progress)]
+    findings = sorted(found, key=lambda finding: order.index(finding.area))
     return Report(file, config.device.id, told.status is not None, findings)
+
+
+def _printable(finding: Finding) -> Finding:
+    """What devices and peers call themselves must not move a terminal's cursor, nor fill it."""
+    remedy = None if finding.remedy is None else _one_line(finding.remedy)
+    return replace(finding, what=_one_line(finding.what), remedy=remedy)
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)[:MAX_TEXT]
 
 
 def _plain(config: Config) -> Config:

@@ -32,6 +32,8 @@ LINES: Final = (LIBRARY, ACCESS, PINS)
 PROBE_S: Final = 15.0
 """Importing the libraries takes 2 s on the slowest Pi."""
 _GROUP: Final = "gpio"
+_HOLDERS: Final = ("lg", "")
+"""What lgpio calls itself when it takes a pin."""
 
 
 def look(scene: Scene) -> Iterator[Finding]:
@@ -46,11 +48,11 @@ def look(scene: Scene) -> Iterator[Finding]:
         yield LIBRARY.fails(f"it can't be tried: {error}")
         return
     yield judge_library(found)
-    yield judge_access(found, scene.account, _group_members_gid())
+    yield judge_access(found, scene.account, _group_id())
     if found["chip"] is None:
         yield PINS.passes("who holds them can't be told: the kernel shows no chip of a Raspberry Pi to this user")
     else:
-        yield from judge_pins(found["lines"], scene.pins, running=scene.told.status is not None)
+        yield from judge_pins(found, scene.pins, running=scene.told.status is not None)
 
 
 def judge_library(found: Mapping[str, Any]) -> Finding:
@@ -75,20 +77,19 @@ def judge_access(found: Mapping[str, Any], account: Account, gpio: int | None) -
     return ACCESS.fails(f"{account.name} is not in group {_GROUP}")
 
 
-def judge_pins(lines: list[Mapping[str, Any]], parts: Mapping[int, str], *, running: bool) -> Iterator[Finding]:
-    """Held pins are the daemon's while one runs: it could not have started else."""
-    held = [line for line in lines if line["used"]]
-    if running or not held:
-        count = f"{len(held)} of {len(lines)} held by the daemon" if running else f"{len(lines)} free"
-        yield PINS.passes(count)
-        return
-    for line in held:
+def judge_pins(found: Mapping[str, Any], parts: Mapping[int, str], *, running: bool) -> Iterator[Finding]:
+    """A held pin is the running daemon's where its library books pins with the kernel: RPi.GPIO does not."""
+    ours = _HOLDERS if running and (found["library"] or {}).get("name") == "rpi-lgpio" else ()
+    bad = [line for line in found["lines"] if line["used"] and line["holder"] not in ours]
+    if not bad:
+        yield PINS.passes("nobody else holds them" if running else "free")
+    for line in bad:
         yield PINS.fails(
             f"pin {line['pin']} ({parts[line['pin']]}) is held by {line['holder'] or 'an unnamed program'}"
         )
 
 
-def _group_members_gid() -> int | None:
+def _group_id() -> int | None:
     try:
         return grp.getgrnam(_GROUP).gr_gid
     except KeyError:

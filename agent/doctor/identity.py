@@ -63,14 +63,18 @@ def _device_key(scene: Scene) -> Iterator[Finding]:
 def _secret(line: Line, path: Path, account: Account, show: Callable[[bytes], str] = lambda _: "") -> Iterator[Finding]:
     try:
         status = path.stat()
-        secret = load_secret(path)
+    except FileNotFoundError:
+        yield line.fails(f"{path} is not there")
+        return
+    mode, readable = stat.S_IMODE(status.st_mode), account.may(status, _READ)
+    try:
+        shown = show(load_secret(path))
     except StorageError as error:
+        if readable and isinstance(error.__cause__, PermissionError):
+            raise error.__cause__ from None  # the agent may read it, whoever runs this may not
         yield line.fails(str(error))
         return
-    except OSError as error:
-        yield line.fails(f"{path}: {error.strerror}")
-        return
-    yield judge_secret(line, str(path), stat.S_IMODE(status.st_mode), account.may(status, _READ), account, show(secret))
+    yield judge_secret(line, str(path), mode, readable, account, shown)
 
 
 def judge_secret(line: Line, path: str, mode: int, readable: bool, account: Account, shown: str = "") -> Finding:

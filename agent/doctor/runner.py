@@ -11,6 +11,7 @@ from agent.doctor.finding import Finding, Line
 from agent.doctor.scene import Scene
 
 HUNG: Final = "Something that it looks at hangs: look at the system log for the device, and restart the machine."
+NOT_ALLOWED: Final = "Run the self-test as root."
 BROKEN: Final = "This is a fault of the self-test itself: please report this line."
 
 Progress = Callable[[Sequence[str]], None]
@@ -51,11 +52,14 @@ def run(checks: Sequence[Check], scene: Scene, progress: Progress) -> list[Findi
 
 
 def _look(number: int, check: Check, scene: Scene, done: "queue.SimpleQueue[tuple[int, list[Finding]]]") -> None:
+    findings: list[Finding] = []
     try:
-        findings = list(check.look(scene))
+        findings.extend(check.look(scene))
+    except PermissionError as error:
+        findings.append(check.line.warns(f"{error.filename}: this user may not look at it", NOT_ALLOWED))
     except Exception as error:  # noqa: BLE001 - a thread's boundary: told as a failed line
         text = " ".join(str(error).split())[:200]
-        findings = [check.line.fails(f"the check itself broke: {type(error).__name__}: {text}", BROKEN)]
+        findings.append(check.line.fails(f"the check itself broke: {type(error).__name__}: {text}", BROKEN))
     done.put((number, findings))
 
 

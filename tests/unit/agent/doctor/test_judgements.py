@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
+from typing import Any
 
 import pytest
 
@@ -58,10 +59,13 @@ def test_account_may_what_the_mode_bits_say(mode: int, account: Account, wanted:
     assert account.may(status_of(mode), wanted) is may
 
 
-@pytest.mark.parametrize(("mode", "verdict"), [(0o640, PASS), (0o644, PASS), (0o660, WARN), (0o646, FAIL)])
-def test_configuration_is_its_owners_to_change(mode: int, verdict: Verdict) -> None:
+@pytest.mark.parametrize(
+    ("mode", "uid", "verdict"),
+    [(0o640, 0, PASS), (0o644, 900, PASS), (0o640, 1000, WARN), (0o660, 0, WARN), (0o646, 0, FAIL)],
+)
+def test_configuration_is_its_owners_to_change(mode: int, uid: int, verdict: Verdict) -> None:
     """Whoever can write it can let anybody in."""
-    found = configuration.judge_owner("/etc/cardea/cardea.toml", mode)
+    found = configuration.judge_owner("/etc/cardea/cardea.toml", status_of(mode, uid), DOOR)
     assert found.verdict is verdict
     assert verdict is PASS or "/etc/cardea/cardea.toml" in (found.remedy or "")
 
@@ -272,7 +276,7 @@ def test_journal_above_its_bound_is_a_warning() -> None:
     assert [journal.judge_size(size * MIB, 64).verdict for size in (1, 68, 69)] == [PASS, PASS, WARN]
 
 
-def _probed(**changes: object) -> dict[str, object]:
+def _probed(**changes: object) -> dict[str, Any]:
     return {
         "installed": ["rpi-lgpio"],
         "library": {"name": "rpi-lgpio", "version": "0.6", "path": "p"},
@@ -308,15 +312,22 @@ def test_gpio_is_for_root_and_its_group(
 
 
 def test_held_pin_fails_unless_the_daemon_runs() -> None:
-    """The daemon could not have started if another held its pins."""
-    lines = [{"pin": 17, "used": True, "holder": "sysfs"}, {"pin": 23, "used": False, "holder": ""}]
+    """And then only if its library books them, under the name that it gives."""
     parts = {17: "front", 23: "front.rex"}
-    assert [item.what for item in gpio.judge_pins(lines, parts, running=False)] == ["pin 17 (front) is held by sysfs"]
-    assert verdicts(gpio.judge_pins(lines, parts, running=True)) == [PASS]
-    assert verdicts(gpio.judge_pins(lines[1:], parts, running=False)) == [PASS]
+    free = {"pin": 23, "used": False, "holder": ""}
+
+    def judged(holder: str, *, library: str = "rpi-lgpio", running: bool = True) -> list[Verdict]:
+        found = _probed(lines=[{"pin": 17, "used": True, "holder": holder}, free], library={"name": library})
+        return verdicts(gpio.judge_pins(found, parts, running=running))
+
+    assert judged("lg") == judged("") == [PASS]
+    assert judged("lg", running=False) == judged("sysfs") == judged("lg", library="RPi.GPIO") == [FAIL]
+    (bad,) = gpio.judge_pins(_probed(lines=[{"pin": 17, "used": True, "holder": "sysfs"}]), parts, running=True)
+    assert bad.what == "pin 17 (front) is held by sysfs"
+    assert verdicts(gpio.judge_pins(_probed(lines=[free]), parts, running=False)) == [PASS]
 
 
-def _usb(model: str, note: str | None = None, path: str | None = None) -> dict[str, object]:
+def _usb(model: str, note: str | None = None, path: str | None = None) -> dict[str, Any]:
     return {"driver": "nfc", "name": model, "config": ['driver = "nfc"', f'path = "{path or model}"'], "note": note}
 
 
@@ -337,7 +348,7 @@ def test_usb_reader_without_permission_fails() -> None:
 
 def test_reader_that_no_door_uses_is_a_warning_with_its_lines() -> None:
     """Of the kinds that are configured; a device of another kind may be somebody else's."""
-    attached = [
+    attached: list[dict[str, Any]] = [
         {"driver": "pcsc", "name": "ACS 00", "config": ['match = "ACS*"'], "note": None},
         {"driver": "pcsc", "name": "HID 00", "config": ['match = "HID*"'], "note": None},
         _usb("usb:054c:06c3"),
@@ -386,7 +397,7 @@ def test_serial_port_of_nfcpys_paths(path: str, port: str | None) -> None:
     assert readers._serial_port(path) == port
 
 
-def _status(**changes: object) -> dict[str, object]:
+def _status(**changes: object) -> dict[str, Any]:
     return {
         "device": "d",
         "version": VERSION,
@@ -446,6 +457,14 @@ def test_certificate_points_to_the_clock() -> None:
     refused = Transient("GET: SSLError: certificate is not yet valid", FailureKind.CREDENTIALS_OR_CLOCK)
     assert "clock" in (cloud.judge_unreached("s3", "https://x", refused).remedy or "")
     assert "DNS" in (cloud.judge_unreached("s3", "https://x", Transient("no address")).remedy or "")
+
+
+def test_daemon_that_is_online_proves_the_shell_to_be_the_other() -> None:
+    """A unit's variables are not a shell's: no alarm for a door that delivers."""
+    assert cloud.judge_credentials("env", online=False).verdict is PASS
+    assert cloud.judge_credentials(None, online=False).verdict is FAIL
+    assert cloud.judge_credentials(None, online=True).verdict is WARN
+    assert cloud.judge_unreached("s3", "https://x", Transient("no address"), online=True).verdict is WARN
 
 
 GOOD_UNIT = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.configfile import load
 from agent.doctor.finding import Area, Finding, Line, Verdict
-from agent.doctor.runner import BROKEN, HUNG, Check, run
+from agent.doctor.runner import BROKEN, HUNG, NOT_ALLOWED, Check, run
 from agent.doctor.scene import Scene, Told, service_account
 
 ROOT = Path(__file__).parents[4]
@@ -55,15 +55,26 @@ def test_check_that_hangs_is_a_failed_line_with_what_hung() -> None:
 
 
 def test_check_that_breaks_is_a_failed_line() -> None:
-    """A fault of ours is told, not swallowed, and costs no other line; what it had found before is given up."""
+    """A fault of ours is told, not swallowed, and costs no other line."""
 
     def breaks(_scene: Scene) -> Iterator[Finding]:
         yield OTHER.passes("half")
         raise ValueError("no\nway")
 
     found = run([Check(OTHER, breaks), Check(ONE, _fine)], _scene(), lambda _: None)
-    assert [item.what for item in found] == ["the check itself broke: ValueError: no way", "fine"]
-    assert found[0].remedy == BROKEN
+    assert [item.what for item in found] == ["half", "the check itself broke: ValueError: no way", "fine"]
+    assert found[1].remedy == BROKEN
+
+
+def test_what_this_user_may_not_look_at_is_a_warning() -> None:
+    """Somebody without the right is told to come back as root, not that the controller is at fault."""
+
+    def may_not(_scene: Scene) -> Iterator[Finding]:
+        raise PermissionError(13, "Permission denied", "/var/lib/cardea/device.key")
+
+    (found,) = run([Check(OTHER, may_not)], _scene(), lambda _: None)
+    assert (found.verdict, found.remedy) == (Verdict.WARN, NOT_ALLOWED)
+    assert "/var/lib/cardea/device.key" in found.what
 
 
 def test_progress_tells_what_still_runs() -> None:
