@@ -1,5 +1,6 @@
 """`cardea doctor`: the self-test of a controller."""
 
+import logging
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import structlog
 from rich.console import Console
 from rich.text import Text
 
@@ -38,6 +40,8 @@ def doctor(config: Path, as_json: bool) -> None:
       cardea doctor --config /etc/cardea/cardea.toml
       cardea doctor --json | jq '.findings[] | select(.verdict != "pass")'
     """
+    # The report is all that there is to say: what the parts that look would log is not for this screen.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     report = _examine(config, shown=sys.stderr.isatty() and not as_json)
     if as_json:
         print_json(report.to_json())

@@ -124,7 +124,8 @@ def examine(file: Path, progress: Progress, *, root: Path = Path("/"), checks: S
         return Report(file, None, False, configuration.problems(error))
     progress([Area.DAEMON.value])
     told = daemon.ask_status(config.device.socket or default_socket())
-    scene = Scene(file=file, config=config, told=told, account=service_account(), root=root)
+    unit = service.ask_unit(root)
+    scene = Scene(file=file, config=config, told=told, account=service_account(unit), unit=unit, root=root)
     order = list(Area)
     found = [_printable(finding) for finding in run(checks, scene, progress)]
     findings = sorted(found, key=lambda finding: order.index(finding.area))

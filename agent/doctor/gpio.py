@@ -1,13 +1,12 @@
 """Can the agent use its pins? Asked of a program of its own (hardware.gpio.probe), which takes no pin."""
 
-import grp
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from agent.doctor.asking import NoAnswer, ask_ourselves
 from agent.doctor.finding import Area, Finding, Line
-from agent.doctor.scene import Account, Scene
+from agent.doctor.scene import Account, Scene, group_id
 
 LIBRARY: Final = Line(
     Area.GPIO,
@@ -48,7 +47,7 @@ def look(scene: Scene) -> Iterator[Finding]:
         yield LIBRARY.fails(f"it can't be tried: {error}")
         return
     yield judge_library(found)
-    yield judge_access(found, scene.account, _group_id())
+    yield judge_access(found, scene.account, group_id(_GROUP))
     if found["chip"] is None:
         yield PINS.passes("who holds them can't be told: the kernel shows no chip of a Raspberry Pi to this user")
     else:
@@ -87,10 +86,3 @@ def judge_pins(found: Mapping[str, Any], parts: Mapping[int, str], *, running: b
         yield PINS.fails(
             f"pin {line['pin']} ({parts[line['pin']]}) is held by {line['holder'] or 'an unnamed program'}"
         )
-
-
-def _group_id() -> int | None:
-    try:
-        return grp.getgrnam(_GROUP).gr_gid
-    except KeyError:
-        return None

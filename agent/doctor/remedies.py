@@ -55,6 +55,11 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
         "The time is not known: timed rights are decided by `door.clock_unknown`.",
         "Let the machine reach a time server (`timedatectl`), or give it a clock with a battery.",
     ),
+    "clock_disputed": Remedy(
+        Verdict.WARN,
+        "The system's clock and the cloud's contradict each other.",
+        "Find out what sets the system's clock wrong (`timedatectl timesync-status`), and mend that.",
+    ),
     "reader_lost": Remedy(
         Verdict.FAIL,
         "The reader does not answer; nobody can present a card to it.",

@@ -1,5 +1,6 @@
 """What the checks are given: configuration, machine, the account that the agent runs under, the daemon's word."""
 
+import grp
 import os
 import pwd
 import stat
@@ -41,6 +42,16 @@ class Told:
     """Why not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The service's unit, as systemd has it."""
+
+    properties: Mapping[str, str] | None
+    """None where there is no systemd, or it gave no answer."""
+    error: str | None = None
+    """Why it gave none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """Everything that a check may look at."""
@@ -51,6 +62,7 @@ class Scene:
     told: Told
     account: Account
     """Who runs the daemon: the service's account where there is one, else who asks."""
+    unit: Unit = Unit(None)
     root: Path = Path("/")
     """Where the machine's own files are: /proc, /sys, /etc."""
 
@@ -68,13 +80,23 @@ class Scene:
         return {pin: name for pin, name in parts if pin is not None}
 
 
-def service_account() -> Account:
-    """The account that the service runs under; where there is none, that of this process."""
+def service_account(unit: Unit) -> Account:
+    """The account that the unit runs under, with the groups that it adds; where there is none, that of this process."""
+    properties = unit.properties or {}
     try:
-        entry = pwd.getpwnam(SERVICE_ACCOUNT)
+        entry = pwd.getpwnam(properties.get("User") or SERVICE_ACCOUNT)
     except KeyError:
         return Account("this user", os.geteuid(), frozenset({os.getegid(), *os.getgroups()}))
-    return Account(entry.pw_name, entry.pw_uid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)))
+    added = [gid for name in properties.get("SupplementaryGroups", "").split() if (gid := group_id(name)) is not None]
+    return Account(entry.pw_name, entry.pw_uid, frozenset([*os.getgrouplist(entry.pw_name, entry.pw_gid), *added]))
+
+
+def group_id(name: str) -> int | None:
+    """A group's number; None if there is no such group."""
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
 
 
 def read_text(path: Path, limit: int = 64 * 1024) -> str | None:

@@ -1,11 +1,13 @@
 """Does systemd keep the agent alive, and relock what a dead one leaves open?"""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from agent.doctor.asking import NoAnswer, ask
 from agent.doctor.finding import Area, Finding, Line
-from agent.doctor.scene import Scene
+from agent.doctor.scene import Scene, Unit
 
 UNIT: Final = Line(
     Area.SERVICE,
@@ -36,24 +38,37 @@ LINES: Final = (UNIT, WATCHDOG, STOP_HOOK, RESTARTS)
 
 NAME: Final = "cardea.service"
 ASK_S: Final = 8.0
-_PROPERTIES: Final = "LoadState,UnitFileState,NeedDaemonReload,WatchdogUSec,Restart,ExecStopPost,NRestarts,ActiveState"
+_PROPERTIES: Final = (
+    "LoadState,UnitFileState,NeedDaemonReload,WatchdogUSec,Restart,ExecStopPost,NRestarts,ActiveState,"
+    "User,SupplementaryGroups"
+)
 _STARTED_AT_BOOT: Final = ("enabled", "enabled-runtime", "static", "generated", "alias", "indirect")
+_COMMAND: Final = re.compile(r"argv\[\]=([^;]*) ;")
+
+
+def ask_unit(root: Path) -> Unit:
+    """The unit's properties, as systemd has them; never raises."""
+    if not (root / "run/systemd/system").exists():
+        return Unit(None)
+    try:
+        return Unit(parse(ask(["systemctl", "show", NAME, f"--property={_PROPERTIES}", "--no-pager"], ASK_S)))
+    except NoAnswer as error:
+        return Unit(None, str(error))
 
 
 def look(scene: Scene) -> Iterator[Finding]:
     """All lines of this area."""
-    if not (scene.root / "run/systemd/system").exists():
+    unit = scene.unit
+    if unit.error is not None:
+        yield UNIT.fails(unit.error, "systemctl status; restart the machine if systemd itself hangs.")
+    elif unit.properties is None:
         yield UNIT.warns(
             "this machine was not started by systemd: nothing restarts a dead agent",
             "Let a supervisor keep it running.",
         )
-        return
-    try:
-        shown = ask(["systemctl", "show", NAME, f"--property={_PROPERTIES}", "--no-pager"], ASK_S)
-    except NoAnswer as error:
-        yield UNIT.fails(str(error), "systemctl status; restart the machine if systemd itself hangs.")
-        return
-    yield from judge_unit(parse(shown), on_pins=bool(scene.pins))
+    else:
+        missing = [path for path in hook_files(unit.properties.get("ExecStopPost", "")) if not Path(path).exists()]
+        yield from judge_unit(unit.properties, on_pins=bool(scene.pins), missing=missing)
 
 
 def parse(shown: str) -> Mapping[str, str]:
@@ -61,8 +76,14 @@ def parse(shown: str) -> Mapping[str, str]:
     return {key: value for key, _, value in (line.partition("=") for line in shown.splitlines())}
 
 
-def judge_unit(unit: Mapping[str, str], *, on_pins: bool) -> Iterator[Finding]:
-    """The unit's properties; `on_pins`: whether a lock hangs on a pin."""
+def hook_files(value: str) -> list[str]:
+    """The files that the stop hook's command needs; what lies in /run is made by the agent."""
+    words = " ".join(_COMMAND.findall(value)).split()
+    return [word for word in words if word.startswith("/") and not word.startswith("/run/")]
+
+
+def judge_unit(unit: Mapping[str, str], *, on_pins: bool, missing: Sequence[str] = ()) -> Iterator[Finding]:
+    """The unit's properties; `on_pins`: whether a lock hangs on a pin; `missing`: what the hook needs and is not there."""
     if unit.get("LoadState") != "loaded":
         yield UNIT.warns(f"{NAME} is not installed ({unit.get('LoadState') or 'unknown'})")
         return
@@ -73,11 +94,13 @@ def judge_unit(unit: Mapping[str, str], *, on_pins: bool) -> Iterator[Finding]:
     else:
         yield UNIT.passes(f"{NAME} is started at boot, now {unit.get('ActiveState')}")
     yield from _judge_keeping(unit)
-    if unit.get("ExecStopPost"):
-        yield STOP_HOOK.passes("set")
-    else:
-        say = STOP_HOOK.fails if on_pins else STOP_HOOK.warns
+    say = STOP_HOOK.fails if on_pins else STOP_HOOK.warns
+    if not unit.get("ExecStopPost"):
         yield say("none: a dead agent may leave a lock open")
+    elif missing:
+        yield say(f"{', '.join(missing)} is not there: a dead agent may leave a lock open")
+    else:
+        yield STOP_HOOK.passes("set")
     restarts = unit.get("NRestarts", "0")
     yield RESTARTS.passes("none") if restarts in ("0", "") else RESTARTS.warns(f"{restarts} since the unit was started")
 

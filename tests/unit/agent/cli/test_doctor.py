@@ -1,13 +1,23 @@
 """`cardea doctor` on a configuration that can't be used: nothing else is looked at."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+import structlog
 from click.testing import CliRunner
 
 from agent.cli import main
 
 ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """The command silences the logs of its process, which here is that of all tests."""
+    yield
+    structlog.reset_defaults()
 
 
 def _bad(tmp_path: Path) -> Path:

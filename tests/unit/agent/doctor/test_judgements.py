@@ -13,7 +13,7 @@ from agent.doctor import clock, cloud, configuration, daemon, disk, gpio, identi
 from agent.doctor import system as system_checks
 from agent.doctor.finding import Area, Finding, Verdict, worst
 from agent.doctor.mounts import Mount
-from agent.doctor.scene import Account
+from agent.doctor.scene import Account, Unit, group_id, service_account
 from agent.errors import ConfigError, FailureKind, Problem, Transient
 from agent.ports import JournalBreak
 from agent.version import RELEASED, VERSION
@@ -474,7 +474,8 @@ GOOD_UNIT = {
     "ActiveState": "active",
     "WatchdogUSec": "30s",
     "Restart": "always",
-    "ExecStopPost": "{ path=/usr/lib/cardea/relock ; ... }",
+    "ExecStopPost": "{ path=/usr/bin/python3 ; argv[]=/usr/bin/python3 -IS /usr/local/lib/cardea/cardea-safe"
+    " /run/cardea/locks ; ignore_errors=no ; start_time=[n/a] ; status=0/0 }",
     "NRestarts": "0",
 }
 
@@ -506,6 +507,24 @@ def test_missing_unit_and_hook_are_warnings_where_no_pin_is_used() -> None:
     assert verdicts(service.judge_unit({"LoadState": "not-found"}, on_pins=True)) == [WARN]
     bad = [item for item in service.judge_unit(GOOD_UNIT | {"ExecStopPost": ""}, on_pins=False) if item.remedy]
     assert verdicts(bad) == [WARN]
+
+
+def test_hook_whose_program_is_missing_is_none() -> None:
+    """Only files that must be there before the agent's first start count."""
+    files = service.hook_files(GOOD_UNIT["ExecStopPost"])
+    assert files == ["/usr/bin/python3", "/usr/local/lib/cardea/cardea-safe"]
+    bad = [item for item in service.judge_unit(GOOD_UNIT, on_pins=True, missing=files[1:]) if item.remedy]
+    assert [(item.name, item.verdict) for item in bad] == [("stop hook", FAIL)]
+    assert service.hook_files("") == []
+
+
+def test_account_is_the_units_with_the_groups_that_it_adds() -> None:
+    """The unit may give a group that the account itself is not in; an account that is not there is this process's."""
+    unit = Unit({"User": "nobody", "SupplementaryGroups": "tty no-such-group"})
+    account = service_account(unit)
+    assert (account.name, group_id("tty") in account.gids) == ("nobody", True)
+    assert group_id("tty") not in service_account(Unit({"User": "nobody"})).gids
+    assert service_account(Unit({"User": "no-such-user"})).uid == os.geteuid()
 
 
 def test_what_systemctl_prints_is_read() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.configfile import load
 from agent.doctor.finding import Area, Finding, Line, Verdict
 from agent.doctor.runner import BROKEN, HUNG, NOT_ALLOWED, Check, run
-from agent.doctor.scene import Scene, Told, service_account
+from agent.doctor.scene import Scene, Told, Unit, service_account
 
 ROOT = Path(__file__).parents[4]
 ONE = Line(Area.DISK, "one", "Looks at one.", "Mend one.")
@@ -16,7 +16,7 @@ OTHER = Line(Area.GPIO, "other", "Looks at the other.", "Mend the other.")
 
 def _scene() -> Scene:
     file = ROOT / "config/emulated.toml"
-    return Scene(file=file, config=load(file), told=Told(Path("none"), None), account=service_account())
+    return Scene(file=file, config=load(file), told=Told(Path("none"), None), account=service_account(Unit(None)))
 
 
 def _fine(_scene: Scene) -> Iterator[Finding]:
