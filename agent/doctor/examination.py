@@ -34,14 +34,14 @@ MAX_TEXT: Final = 600
 
 CHECKS: Final[Sequence[Check]] = (
     Check(configuration.OWNER, configuration.look),
-    Check(identity.DEVICE_KEY, identity.look, within_s=5.0),
+    Check(identity.DEVICE_KEY, identity.look, within_s=8.0),
     Check(clock.SYNCHRONISED, clock.look),
     Check(disk.FOLDER, disk.look),
     # As long as it takes to see that a flush never ends.
     Check(disk.FLUSH, disk.flush, within_s=20.0),
     # SQLite's own check of the pages comes first and can't be cut short: 256 MiB on a slow card.
     Check(journal.WHOLE, journal.look, within_s=90.0),
-    Check(gpio.LIBRARY, gpio.look, within_s=20.0),
+    Check(gpio.LIBRARY, gpio.look, within_s=30.0),
     Check(readers.SERVICE, readers.look, within_s=20.0),
     Check(daemon.RUNNING, daemon.look),
     # One bounded wait to connect and one for the answer, after the library was loaded.

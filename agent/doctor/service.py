@@ -83,7 +83,7 @@ def hook_files(value: str) -> list[str]:
 
 
 def judge_unit(unit: Mapping[str, str], *, on_pins: bool, missing: Sequence[str] = ()) -> Iterator[Finding]:
-    """The unit's properties; `on_pins`: whether a lock hangs on a pin; `missing`: what the hook needs and is not there."""
+    """The unit's properties; `on_pins`: whether a lock hangs on a pin; `missing`: files that the hook lacks."""
     if unit.get("LoadState") != "loaded":
         yield UNIT.warns(f"{NAME} is not installed ({unit.get('LoadState') or 'unknown'})")
         return

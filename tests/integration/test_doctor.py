@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,33 +15,12 @@ import pytest
 
 from agent.doctor.finding import Area
 from tests.rigs import site
-from tests.rigs.daemon import CARDEA, Daemon
-from tests.rigs.doctor import doctor, run
+from tests.rigs.daemon import CARDEA
+from tests.rigs.doctor import controller, doctor, run
 from tests.rigs.journals import fill
 
-DOOR = """
-[[door]]
-id = "front"
-[door.lock]
-driver = "emulated"
-fail = "secure"
-[[door.reader]]
-name = "front-in"
-direction = "in"
-driver = "emulated"
-"""
-
 OTHER_USER = 12345
-
-
-def _home(tmp_path: Path, *, keys: bool = True) -> Daemon:
-    """An installed controller whose daemon does not run."""
-    daemon = Daemon(tmp_path, DOOR, keys=site.KEYS if keys else {})
-    daemon.config.chmod(0o640)
-    daemon.state_dir.chmod(0o750)
-    for path in daemon.state_dir.iterdir():
-        path.chmod(0o600)
-    return daemon
+KEYS_OF_A_USED_ONE = {**site.KEYS, "device.key": "11" * 32}
 
 
 @contextmanager
@@ -66,7 +46,7 @@ def _content(folder: Path) -> dict[str, str]:
 
 def test_new_controller_passes_before_its_first_start(tmp_path: Path) -> None:
     """The installer runs it before the daemon ever ran: keys in place, nothing else, and nothing fails."""
-    told = doctor(_home(tmp_path).config)
+    told = doctor(controller(tmp_path).config)
     assert told.failed() == set()
     assert told.code == (0 if told.report["verdict"] != "fail" else 1)
     assert told.report["device"] == "test-door-1"
@@ -77,7 +57,7 @@ def test_new_controller_passes_before_its_first_start(tmp_path: Path) -> None:
 
 def test_report_is_the_documented_document(tmp_path: Path) -> None:
     """Programs read it: its keys, its areas in order, its verdicts, and a remedy on whatever does not pass."""
-    told = doctor(_home(tmp_path).config)
+    told = doctor(controller(tmp_path).config)
     assert list(told.report) == ["config", "device", "daemon", "verdict", "count", "findings"]
     findings = told.report["findings"]
     assert {tuple(item) for item in findings} == {("area", "name", "verdict", "what", "remedy", "by_daemon")}
@@ -92,7 +72,7 @@ def test_report_is_the_documented_document(tmp_path: Path) -> None:
 
 def test_running_daemon_is_asked_and_left_alone(tmp_path: Path) -> None:
     """Its lines are marked as its own, no event and no log line comes of it, and it works on."""
-    daemon = _home(tmp_path)
+    daemon = controller(tmp_path)
     site.install(daemon.state_dir, site.items())
     with daemon:
         before, logged = daemon.events(), daemon.log_text()
@@ -109,7 +89,7 @@ def test_running_daemon_is_asked_and_left_alone(tmp_path: Path) -> None:
 
 def test_degraded_reasons_come_with_their_remedies(tmp_path: Path) -> None:
     """A daemon without keys and without a list says so, and each line says what to do."""
-    daemon = _home(tmp_path, keys=False)
+    daemon = controller(tmp_path, keys={})
     with daemon:
         told = doctor(daemon.config)
         status = run([*CARDEA, "status", "--config", str(daemon.config)])
@@ -123,7 +103,7 @@ def test_degraded_reasons_come_with_their_remedies(tmp_path: Path) -> None:
 
 def test_daemon_that_hangs_is_told_in_time(tmp_path: Path) -> None:
     """A stopped daemon accepts a connection and never answers."""
-    daemon = _home(tmp_path)
+    daemon = controller(tmp_path)
     with daemon:
         daemon.signal(signal.SIGSTOP)
         told = doctor(daemon.config)
@@ -136,7 +116,7 @@ def test_daemon_that_hangs_is_told_in_time(tmp_path: Path) -> None:
 
 def test_missing_and_open_keys_are_told(tmp_path: Path) -> None:
     """No key: fail with where it belongs. A key that everybody may read: fail with the command that mends it."""
-    daemon = _home(tmp_path)
+    daemon = controller(tmp_path)
     (daemon.state_dir / "list-verify.pub").unlink()
     (daemon.state_dir / "card-hash.key").chmod(0o644)
     told = doctor(daemon.config)
@@ -148,7 +128,7 @@ def test_missing_and_open_keys_are_told(tmp_path: Path) -> None:
 
 def test_device_key_that_is_gone_is_told(tmp_path: Path) -> None:
     """With a journal there was a key: a new one in its place would break the device's history."""
-    daemon = _home(tmp_path)
+    daemon = controller(tmp_path)
     fill(daemon.state_dir, 5)
     told = doctor(daemon.config)
     assert told.failed() == {("identity", "device key")}
@@ -158,7 +138,7 @@ def test_device_key_that_is_gone_is_told(tmp_path: Path) -> None:
 @pytest.mark.system
 def test_read_only_state_directory_is_told(tmp_path: Path) -> None:
     """As a file system that the kernel turned read-only after an error."""
-    daemon = _home(tmp_path, keys=False)
+    daemon = controller(tmp_path, keys={})
     with _mounted(daemon.state_dir, "-o", "ro,size=64m"):
         told = doctor(daemon.config)
     assert any("read-only" in item["what"] for item in told.lines("disk", "file system"))
@@ -169,7 +149,7 @@ def test_read_only_state_directory_is_told(tmp_path: Path) -> None:
 @pytest.mark.system
 def test_full_disk_is_told(tmp_path: Path) -> None:
     """Not a byte left: no space, and a file can't be written."""
-    daemon = _home(tmp_path, keys=False)
+    daemon = controller(tmp_path, keys={})
     with _mounted(daemon.state_dir, "-o", "size=1m,mode=750"):
         with (daemon.state_dir / "ballast").open("wb", buffering=0) as file:
             try:
@@ -187,9 +167,7 @@ def test_full_disk_is_told(tmp_path: Path) -> None:
 
 def test_damaged_journal_is_told_and_kept(tmp_path: Path) -> None:
     """The break is named; the file stays as it is, for the agent to rescue."""
-    daemon = _home(tmp_path)
-    (daemon.state_dir / "device.key").write_text("11" * 32)
-    (daemon.state_dir / "device.key").chmod(0o600)
+    daemon = controller(tmp_path, keys=KEYS_OF_A_USED_ONE)
     fill(daemon.state_dir, 300)
     path = daemon.state_dir / "journal.db"
     with path.open("r+b") as file:
@@ -205,9 +183,7 @@ def test_damaged_journal_is_told_and_kept(tmp_path: Path) -> None:
 @pytest.mark.system
 def test_whole_journal_is_left_as_it_is(tmp_path: Path) -> None:
     """A journal at rest is read. Root's look leaves nothing that would keep the service's own account out."""
-    daemon = _home(tmp_path)
-    (daemon.state_dir / "device.key").write_text("11" * 32)
-    (daemon.state_dir / "device.key").chmod(0o600)
+    daemon = controller(tmp_path, keys=KEYS_OF_A_USED_ONE)
     fill(daemon.state_dir, 300)
     for path in (daemon.state_dir, *daemon.state_dir.iterdir()):
         os.chown(path, OTHER_USER, OTHER_USER)
@@ -224,7 +200,7 @@ def test_whole_journal_is_left_as_it_is(tmp_path: Path) -> None:
 
 def test_set_aside_database_waits_for_a_person(tmp_path: Path) -> None:
     """A warning, with what to do; no failure."""
-    daemon = _home(tmp_path)
+    daemon = controller(tmp_path)
     (daemon.state_dir / "set-aside" / "1").mkdir(parents=True)
     told = doctor(daemon.config)
     line = told.line("disk", "set aside")
@@ -238,7 +214,7 @@ def test_set_aside_database_waits_for_a_person(tmp_path: Path) -> None:
 @pytest.mark.system
 def test_clock_that_can_not_be_right_is_told(tmp_path: Path, offset: str, expected: str) -> None:
     """A controller that woke up in another year."""
-    told = doctor(_home(tmp_path).config, prefix=["faketime", "-f", offset])
+    told = doctor(controller(tmp_path).config, prefix=["faketime", "-f", offset])
     line = told.line("clock", "plausible")
     assert line["verdict"] == "fail"
     assert expected in line["what"]
@@ -246,7 +222,7 @@ def test_clock_that_can_not_be_right_is_told(tmp_path: Path, offset: str, expect
 
 def test_check_that_hangs_is_bounded(tmp_path: Path) -> None:
     """A key file that never gives a byte: its check fails with what hung, all others are there, the command ends."""
-    daemon = _home(tmp_path)
+    daemon = controller(tmp_path)
     (daemon.state_dir / "card-hash.key").unlink()
     os.mkfifo(daemon.state_dir / "card-hash.key", 0o600)
     told = doctor(daemon.config)
@@ -255,14 +231,16 @@ def test_check_that_hangs_is_bounded(tmp_path: Path) -> None:
     assert {item["area"] for item in told.report["findings"]} == {area.value for area in Area}
 
 
-def test_user_without_rights_is_told_to_come_back_as_root(tmp_path: Path) -> None:
+@pytest.mark.system
+def test_user_without_rights_is_told_to_come_back_as_root() -> None:
     """What can't be looked at is a warning; the controller is not at fault."""
-    daemon = _home(tmp_path)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    daemon.config.chmod(0o644)
-    prefix = ["setpriv", f"--reuid={OTHER_USER}", f"--regid={OTHER_USER}", "--clear-groups"]
-    told = doctor(daemon.config, prefix=prefix)
+    # Not in pytest's own folder, which nobody else may enter.
+    with tempfile.TemporaryDirectory() as home:
+        Path(home).chmod(0o755)
+        daemon = controller(Path(home))
+        daemon.config.chmod(0o644)
+        prefix = ["setpriv", f"--reuid={OTHER_USER}", f"--regid={OTHER_USER}", "--clear-groups"]
+        told = doctor(daemon.config, prefix=prefix)
     assert "the check itself broke" not in json.dumps(told.report)
     # Where there is no service account, the agent would run as who asks: that this one can't write is a fault.
     assert told.failed() <= {("disk", "state directory")}
@@ -273,7 +251,7 @@ def test_user_without_rights_is_told_to_come_back_as_root(tmp_path: Path) -> Non
 
 def test_piped_text_is_plain_and_a_line_each(tmp_path: Path) -> None:
     """No colour, no progress, no trailing blanks, no line broken: grep finds what it looks for."""
-    daemon = _home(tmp_path, keys=False)
+    daemon = controller(tmp_path, keys={})
     done = run([*CARDEA, "doctor", "--config", str(daemon.config)], {"TERM": "xterm-256color", "COLUMNS": "40"})
     assert done.returncode == 1
     assert done.stderr == ""
@@ -288,7 +266,7 @@ def test_piped_text_is_plain_and_a_line_each(tmp_path: Path) -> None:
 @pytest.mark.system
 def test_terminal_gets_colours_and_no_line_wider_than_it(tmp_path: Path) -> None:
     """80 columns, through a pseudo-terminal."""
-    daemon = _home(tmp_path, keys=False)
+    daemon = controller(tmp_path, keys={})
     command = f"stty cols 80; {' '.join(map(_quoted, CARDEA))} doctor --config {daemon.config}"
     done = run(["script", "-qec", command, "/dev/null"], {"TERM": "xterm-256color"})
     assert done.returncode == 1

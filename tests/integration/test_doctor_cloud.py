@@ -11,7 +11,7 @@ import pytest
 from cloud.local.server import LocalAws, client_environment
 from tests.rigs import site as door_site
 from tests.rigs.daemon import Daemon
-from tests.rigs.doctor import Told, doctor
+from tests.rigs.doctor import DOOR, Told, controller, doctor
 from tests.rigs.local_aws import AwsPlace
 from tests.rigs.site_lists import Site
 
@@ -23,15 +23,7 @@ SERVICES = ("kinesis", "dynamodb", "s3")
 def _controller(tmp_path: Path, aws: AwsPlace, site: Site) -> Daemon:
     """A controller of this site, whose lists are in this place."""
     body = f"""
-[[door]]
-id = "front"
-[door.lock]
-driver = "emulated"
-fail = "secure"
-[[door.reader]]
-name = "front-in"
-direction = "in"
-driver = "emulated"
+{DOOR}
 [aws]
 region = "eu-central-1"
 stream = "{aws.stream}"
@@ -39,13 +31,8 @@ table = "{aws.table}"
 bucket = "{aws.bucket}"
 """
     public = site.key.public_key().public_bytes_raw().hex()
-    keys = {"card-hash.key": door_site.KEYS["card-hash.key"], "list-verify.pub": public}
-    daemon = Daemon(tmp_path, body, keys=keys)
+    daemon = controller(tmp_path, body, keys=door_site.KEYS | {"list-verify.pub": public})
     daemon.config.write_text(daemon.config.read_text().replace('site = "hq"', f'site = "{site.name}"'))
-    daemon.config.chmod(0o640)
-    daemon.state_dir.chmod(0o750)
-    for path in daemon.state_dir.iterdir():
-        path.chmod(0o600)
     return daemon
 
 
@@ -111,8 +98,8 @@ def test_no_keys_are_told(tmp_path: Path, local_aws: LocalAws, aws: AwsPlace, si
 
 def test_list_of_another_signer_is_told(tmp_path: Path, local_aws: LocalAws, aws: AwsPlace, site: Site) -> None:
     """The table answers, but not with what this controller's key signed."""
-    controller = _controller(tmp_path, aws, Site(site.name))
-    told = doctor(controller.config, local_aws.environment())
+    stranger = _controller(tmp_path, aws, Site(site.name))
+    told = doctor(stranger.config, local_aws.environment())
     assert told.failed() == {("cloud", "list")}
     assert "not one of this site's" in told.line("cloud", "list")["what"]
 
@@ -126,12 +113,12 @@ def test_site_without_a_list_is_told(tmp_path: Path, local_aws: LocalAws, aws: A
 
 def test_missing_table_and_snapshot_are_told(tmp_path: Path, local_aws: LocalAws, aws: AwsPlace, site: Site) -> None:
     """Each with the operation that was refused."""
-    controller = _controller(tmp_path, aws, site)
-    good = controller.config.read_text()
-    controller.config.write_text(good.replace(f'table = "{aws.table}"', 'table = "no-such-table"'))
-    assert "GetItem" in doctor(controller.config, local_aws.environment()).line("cloud", "list")["what"]
-    controller.config.write_text(good.replace(f'bucket = "{aws.bucket}"', 'bucket = "no-such-bucket"'))
-    assert "HeadObject" in doctor(controller.config, local_aws.environment()).line("cloud", "list")["what"]
+    daemon = _controller(tmp_path, aws, site)
+    good = daemon.config.read_text()
+    daemon.config.write_text(good.replace(f'table = "{aws.table}"', 'table = "no-such-table"'))
+    assert "GetItem" in doctor(daemon.config, local_aws.environment()).line("cloud", "list")["what"]
+    daemon.config.write_text(good.replace(f'bucket = "{aws.bucket}"', 'bucket = "no-such-bucket"'))
+    assert "HeadObject" in doctor(daemon.config, local_aws.environment()).line("cloud", "list")["what"]
 
 
 def test_cloud_that_is_not_there_is_told(tmp_path: Path, aws: AwsPlace, site: Site) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.rigs import site
 from tests.rigs.daemon import Daemon
-from tests.rigs.doctor import doctor
+from tests.rigs.doctor import controller, doctor
 from tests.rigs.gpio_libs import Library, library
 from tests.rigs.gpio_rig import GpioRig, gpio_rig
 from tests.rigs.pcscd import PcscdRig
@@ -44,12 +44,8 @@ def _with_reader(*lines: str) -> str:
 
 def _controller(tmp_path: Path, body: str, environment: Mapping[str, str] | None = None) -> Daemon:
     """An installed controller with a list, whose daemon does not run."""
-    daemon = Daemon(tmp_path, body, keys=site.KEYS, environment=environment)
+    daemon = controller(tmp_path, body, environment=environment)
     site.install(daemon.state_dir, site.items())
-    daemon.config.chmod(0o640)
-    daemon.state_dir.chmod(0o750)
-    for path in daemon.state_dir.iterdir():
-        path.chmod(0o600)
     return daemon
 
 

@@ -8,8 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.rigs.daemon import CARDEA, ROOT
+from tests.rigs import site
+from tests.rigs.daemon import CARDEA, ROOT, Daemon
 
+DOOR = """
+[[door]]
+id = "front"
+[door.lock]
+driver = "emulated"
+fail = "secure"
+[[door.reader]]
+name = "front-in"
+direction = "in"
+driver = "emulated"
+"""
 CALM_ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
@@ -39,6 +51,22 @@ class Told:
         """The lines that fail, but for the flush: how fast this machine's disk is today is not the test's business."""
         found = {(item["area"], item["name"]) for item in self.report["findings"] if item["verdict"] == "fail"}
         return found - {("disk", "flush")}
+
+
+def controller(
+    home: Path,
+    body: str = DOOR,
+    *,
+    keys: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Daemon:
+    """A controller as a good installer leaves it, its daemon not started; with the small site's keys unless told."""
+    daemon = Daemon(home, body, keys=site.KEYS if keys is None else keys, environment=environment)
+    daemon.config.chmod(0o640)
+    daemon.state_dir.chmod(0o750)
+    for path in daemon.state_dir.iterdir():
+        path.chmod(0o600)
+    return daemon
 
 
 def doctor(
