@@ -49,18 +49,24 @@ SKEW_FAILS_S: Final = 300.0
 def look(scene: Scene) -> Iterator[Finding]:
     """All lines of this area but the skew."""
     trusted = scene.config.device.clock == "trusted"
-    yield judge_synchronised(SystemClock("kernel").now().known, trusted=trusted)
+    told = None if scene.told.status is None else str(scene.told.status.get("clock"))
+    yield judge_synchronised(SystemClock("kernel").now().known, trusted=trusted, told=told)
     yield judge_plausible(datetime.fromtimestamp(time.time(), UTC), datetime.fromisoformat(RELEASED))
     clocks = sorted(entry.name for entry in (scene.root / "sys/class/rtc").glob("rtc*"))
     yield judge_battery(clocks, trusted=trusted)
 
 
-def judge_synchronised(known: bool, *, trusted: bool) -> Finding:
-    """What the kernel says of its clock."""
+def judge_synchronised(known: bool, *, trusted: bool, told: str | None) -> Finding:
+    """What the kernel says of its clock; `told`: what the running daemon says, None when there is none."""
     if known:
         return SYNCHRONISED.passes("the kernel's clock is kept by a time service")
-    effect = "the agent trusts it all the same (device.clock)" if trusted else "the agent does not know the time"
-    return SYNCHRONISED.warns(f"no time service keeps the kernel's clock: {effect}")
+    if trusted:
+        effect = "the agent trusts it all the same (device.clock)"
+    elif told == "synced":
+        effect = "the daemon knows the time all the same"
+    else:
+        effect = "the agent does not know the time by it"
+    return SYNCHRONISED.warns(f"no time service keeps the kernel's clock; {effect}")
 
 
 def judge_plausible(now: datetime, released: datetime) -> Finding:

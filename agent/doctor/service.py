@@ -13,20 +13,20 @@ UNIT: Final = Line(
     Area.SERVICE,
     "unit",
     "cardea.service is installed, is started at boot, and was read anew since it was last changed.",
-    "Install cardea.service, then systemctl daemon-reload && systemctl enable --now cardea",
+    "Run systemd/install.sh of this release, then systemctl enable --now cardea",
 )
 WATCHDOG: Final = Line(
     Area.SERVICE,
     "watchdog",
     "systemd ends an agent that hangs (WatchdogSec) and starts it again after any end (Restart=always).",
-    "Use the unit that comes with this release: WatchdogSec= and Restart=always.",
+    "Run systemd/install.sh of this release: its unit has WatchdogSec= and Restart=always.",
 )
 STOP_HOOK: Final = Line(
     Area.SERVICE,
     "stop hook",
     "After any death of the agent a small program takes the power off every lock on a pin (ExecStopPost): some "
     "libraries leave the pin driven, and a strike open.",
-    "Use the unit that comes with this release: ExecStopPost=.",
+    "Run systemd/install.sh of this release: it brings the unit and the hook's program.",
 )
 RESTARTS: Final = Line(
     Area.SERVICE,
@@ -43,6 +43,7 @@ _PROPERTIES: Final = (
     "User,SupplementaryGroups"
 )
 _STARTED_AT_BOOT: Final = ("enabled", "enabled-runtime", "static", "generated", "alias", "indirect")
+_NEVER: Final = ("", "0", "infinity")
 _COMMAND: Final = re.compile(r"argv\[\]=([^;]*) ;")
 
 
@@ -107,7 +108,9 @@ def judge_unit(unit: Mapping[str, str], *, on_pins: bool, missing: Sequence[str]
 
 def _judge_keeping(unit: Mapping[str, str]) -> Iterator[Finding]:
     period = unit.get("WatchdogUSec", "")
-    if period in ("", "0", "infinity"):
+    if period in _NEVER and unit.get("ActiveState") == "inactive":
+        yield WATCHDOG.passes("systemd tells it once the unit was started")
+    elif period in _NEVER:
         yield WATCHDOG.warns("no watchdog: an agent that hangs stays")
     elif unit.get("Restart") != "always":
         yield WATCHDOG.warns(f"a dead agent is not always started again (Restart={unit.get('Restart')})")

@@ -134,8 +134,12 @@ def test_clock_skew(ours: float, verdict: Verdict, text: str) -> None:
 
 def test_clock_that_nobody_keeps_is_a_warning() -> None:
     """And so is one that stops with the power; whatever is trusted."""
-    assert clock.judge_synchronised(True, trusted=False).verdict is PASS
-    assert {clock.judge_synchronised(False, trusted=trusted).verdict for trusted in (True, False)} == {WARN}
+    assert clock.judge_synchronised(True, trusted=False, told=None).verdict is PASS
+    assert clock.judge_synchronised(False, trusted=True, told=None).verdict is WARN
+    known, unknown = (clock.judge_synchronised(False, trusted=False, told=told) for told in ("synced", "unsynced"))
+    assert (known.verdict, unknown.verdict) == (WARN, WARN)
+    assert "the daemon knows the time" in known.what
+    assert "does not know" in unknown.what
     assert clock.judge_battery(["rtc0"], trusted=False).verdict is PASS
     assert {clock.judge_battery([], trusted=trusted).verdict for trusted in (True, False)} == {WARN}
 
@@ -501,6 +505,12 @@ def test_unit_that_lacks_something_says_what(change: dict[str, str], name: str, 
     """A missing stop hook costs a strike that stays open."""
     (bad,) = [item for item in service.judge_unit(GOOD_UNIT | change, on_pins=True) if item.verdict is not PASS]
     assert (bad.name, bad.verdict) == (name, verdict)
+
+
+def test_watchdog_is_not_told_before_the_first_start() -> None:
+    """systemd shows none for a unit that it has never run: no fault of the unit's."""
+    new = GOOD_UNIT | {"ActiveState": "inactive", "WatchdogUSec": "infinity"}
+    assert verdicts(service.judge_unit(new, on_pins=True)) == [PASS] * 4
 
 
 def test_missing_unit_and_hook_are_warnings_where_no_pin_is_used() -> None:
