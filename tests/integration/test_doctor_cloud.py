@@ -1,12 +1,19 @@
 """The self-test against a local AWS: reached, not there, wrong keys, wrong clock, a list of somebody else's."""
 
 import socket
+import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloud.local.server import LocalAws, client_environment
 from tests.rigs import site as door_site
@@ -131,6 +138,81 @@ def test_cloud_that_is_not_there_is_told(tmp_path: Path, aws: AwsPlace, site: Si
     assert "127.0.0.1:9" in whats[0]
     assert "no-such-host.invalid has no address" in whats[2]
     assert told.lines("clock", "skew") == []
+
+
+class _Answering(BaseHTTPRequestHandler):
+    """Says yes to everything, also as a proxy."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_words: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def _answering_host(certificate: Path | None = None) -> Iterator[int]:
+    """A port of this machine that answers; over TLS with this certificate and key."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answering)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, name="answering-host")
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _certificate(path: Path) -> Path:
+    """Of localhost, signed by itself, good from now for a day; with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(key.private_bytes(*form) + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_certificate_is_checked_and_its_refusal_points_to_the_clock(tmp_path: Path, aws: AwsPlace, site: Site) -> None:
+    """Good with the bundle that AWS_CA_BUNDLE names; refused without it, and refused two days before it was made."""
+    config, pem = _controller(tmp_path, aws, site).config, _certificate(tmp_path / "host.pem")
+    with _answering_host(pem) as port:
+        environment = dict(client_environment(f"https://localhost:{port}", "AKIAKEYKEYKEYKEYKEY1", "secret"))
+        trusting = environment | {"AWS_CA_BUNDLE": str(pem)}
+        assert _endpoints(doctor(config, trusting)) == dict.fromkeys(SERVICES, "pass")
+        early = doctor(config, trusting, prefix=["faketime", "-f", "-2d"])
+        unknown = doctor(config, environment)
+    for told in (early, unknown):
+        assert _endpoints(told) == dict.fromkeys(SERVICES, "fail")
+        line = told.lines("cloud", "endpoint")[0]
+        assert "certificate" in line["what"]
+        assert line["remedy"].startswith("Check the clock")
+
+
+def test_proxy_is_used_as_the_agent_does_and_its_password_not_shown(tmp_path: Path, aws: AwsPlace, site: Site) -> None:
+    """Names need no address here then."""
+    with _answering_host() as port:
+        environment = dict(client_environment("http://cloud.invalid", "AKIAKEYKEYKEYKEYKEY1", "secret"))
+        environment["HTTP_PROXY"] = environment["http_proxy"] = f"http://door:sesame@127.0.0.1:{port}"
+        told = doctor(_controller(tmp_path, aws, site).config, environment)
+    assert _endpoints(told) == dict.fromkeys(SERVICES, "pass")
+    assert all(f"through 127.0.0.1:{port}" in item["what"] for item in told.lines("cloud", "endpoint"))
+    assert "sesame" not in str(told.report)
 
 
 @contextmanager
