@@ -5,6 +5,7 @@ Endpoints, proxies, certificates and credentials are found as the agent's own cl
 
 import socket
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -31,13 +32,6 @@ class Reached:
     proxy: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Credentials, by where they come from; never themselves."""
-
-    method: str
-
-
 class Probe:
     """Questions to the cloud; each raises Transient or Permanent with one line."""
 
@@ -50,32 +44,38 @@ class Probe:
         clients = {"kinesis": self._session.kinesis, "dynamodb": self._session.dynamodb, "s3": self._session.s3}
         return str(clients[service]().meta.endpoint_url)
 
-    def credentials(self) -> Found | None:
-        """Where credentials come from; None when there are none. May ask the network."""
-        method = self._session.credentials_method()
-        return None if method is None else Found(method)
+    def credentials(self) -> str | None:
+        """Where credentials come from, such as `env`; None when there are none. May ask the network."""
+        # Imported here, as everywhere: a controller without [aws] never loads it.
+        from botocore.session import get_session
+
+        with Translated("credentials"):
+            found = get_session().get_credentials()
+            if found is None:
+                return None
+            found.get_frozen_credentials()  # fetches those that are fetched
+            return str(found.method)
 
     def reach(self, url: str) -> Reached:
         """Connect, check the certificate and wait for an answer, through the proxy if one is set."""
-        # Imported here, as everywhere: a controller without [aws] never loads it.
         from botocore.awsrequest import AWSRequest
         from botocore.httpsession import URLLib3Session
+        from botocore.session import get_session
         from botocore.utils import get_environ_proxies
 
         proxies = get_environ_proxies(url)
         proxy = proxies.get(urlsplit(url).scheme)
         if proxy is None:
             self._resolve(url)  # so that a name without an address is told from a host that does not answer
-        verify: Any = self._session.verify()  # the stubs know neither a bundle's path nor half a second
         timeout: Any = self._timeout_s
-        session = URLLib3Session(verify=verify, proxies=proxies, timeout=timeout)
         begun_s = time.monotonic()
-        try:
-            with Translated("GET"):
-                answer = session.send(AWSRequest(method="GET", url=url).prepare())
+        with Translated("GET"):
+            # As the clients find it: AWS_CA_BUNDLE, or the same of the shared configuration; else the usual authorities.
+            verify: Any = get_session().get_config_variable("ca_bundle") or True
+            with closing(URLLib3Session(verify=verify, proxies=proxies, timeout=timeout)) as http:
+                # Streamed, and the body left unread: it may have no end.
+                answer = http.send(AWSRequest(method="GET", url=url, stream_output=True).prepare())
                 date = answer.headers.get("Date")
-        finally:
-            session.close()
         return Reached(
             url=url,
             took_s=time.monotonic() - begun_s,
@@ -93,7 +93,9 @@ class Probe:
     def _resolve(self, url: str) -> None:
         parts = urlsplit(url)
         try:
-            socket.getaddrinfo(parts.hostname, parts.port or _PORTS[parts.scheme], type=socket.SOCK_STREAM)
+            socket.getaddrinfo(
+                parts.hostname, parts.port or _PORTS.get(parts.scheme, _PORTS["https"]), type=socket.SOCK_STREAM
+            )
         except OSError as error:
             text = f"{parts.hostname} has no address: {error.strerror or error}"
             raise failure(FailureKind.TRANSPORT, text) from error

@@ -65,22 +65,6 @@ class AwsSession:
                 self._s3 = self._open().client("s3", config=self._config())
             return self._s3
 
-    def credentials_method(self) -> str | None:
-        """How credentials were found, such as `env`; None when there are none. Raises Transient."""
-        with self._lock, Translated("credentials"):
-            found = self._open().get_credentials()
-            if found is None:
-                return None
-            found.get_frozen_credentials()  # fetches those that are fetched
-            return str(found.method)
-
-    def verify(self) -> bool | str:
-        """The certificates that servers are checked against: a bundle's path, or True for the usual ones."""
-        with self._lock, Translated("certificates"):
-            # boto3 has no other way to it: the variable AWS_CA_BUNDLE or the same key of the shared configuration.
-            bundle = self._open()._session.get_config_variable("ca_bundle")
-            return str(bundle) if bundle else True
-
     def close(self) -> None:
         """Close the connections of all clients; idempotent."""
         with self._lock:

@@ -129,7 +129,7 @@ def _credentials(probe: Probe, *, online: bool) -> Finding:
         found = probe.credentials()
     except UplinkError as error:
         return CREDENTIALS.fails(str(error))
-    return judge_credentials(None if found is None else found.method, online=online)
+    return judge_credentials(found, online=online)
 
 
 def _is_online(status: Mapping[str, Any] | None) -> bool:
