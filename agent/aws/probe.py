@@ -70,7 +70,7 @@ class Probe:
         timeout: Any = self._timeout_s
         begun_s = time.monotonic()
         with Translated("GET"):
-            # As the clients find it: AWS_CA_BUNDLE, or the same of the shared configuration; else the usual authorities.
+            # As the clients find it: AWS_CA_BUNDLE, or the same of the shared configuration, else the usual ones.
             verify: Any = get_session().get_config_variable("ca_bundle") or True
             with closing(URLLib3Session(verify=verify, proxies=proxies, timeout=timeout)) as http:
                 # Streamed, and the body left unread: it may have no end.

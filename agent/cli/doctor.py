@@ -20,6 +20,8 @@ from agent.places import DEFAULT_CONFIG
 
 _COLOURS: Final = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 _VERDICT: Final = max(len(verdict.value) for verdict in Verdict)
+_NAMED: Final = 4
+"""Areas that are named while they are waited for."""
 _LEAST: Final = 30
 """Columns for text, on a terminal however narrow."""
 
@@ -57,7 +59,13 @@ def _examine(config: Path, *, shown: bool) -> Report:
     if not shown:
         return examine(config, lambda _: None)
     with Console(stderr=True).status("looking") as status:
-        return examine(config, lambda areas: status.update(f"looking at {', '.join(dict.fromkeys(areas))}"))
+        return examine(config, lambda areas: status.update(_waiting_for(list(dict.fromkeys(areas)))))
+
+
+def _waiting_for(areas: Sequence[str]) -> str:
+    """On one line of a terminal."""
+    more = f" and {len(areas) - _NAMED} more" if len(areas) > _NAMED else ""
+    return f"looking at {', '.join(areas[:_NAMED])}{more}"
 
 
 def _show(report: Report, out: Console) -> None:

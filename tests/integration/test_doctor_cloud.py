@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -141,12 +141,14 @@ def test_cloud_that_is_not_there_is_told(tmp_path: Path, aws: AwsPlace, site: Si
 
 
 class _Answering(BaseHTTPRequestHandler):
-    """Says yes to everything, also as a proxy."""
+    """Says yes to everything, also as a proxy, and then has a body without end."""
 
     def do_GET(self) -> None:
         self.send_response(200)
-        self.send_header("Content-Length", "0")
         self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(bytes(64 * 1024))
 
     def log_message(self, *_words: object) -> None:
         """Nothing."""
@@ -205,7 +207,7 @@ def test_certificate_is_checked_and_its_refusal_points_to_the_clock(tmp_path: Pa
 
 
 def test_proxy_is_used_as_the_agent_does_and_its_password_not_shown(tmp_path: Path, aws: AwsPlace, site: Site) -> None:
-    """Names need no address here then."""
+    """Names need no address here then. What the host sends on end is not read."""
     with _answering_host() as port:
         environment = dict(client_environment("http://cloud.invalid", "AKIAKEYKEYKEYKEYKEY1", "secret"))
         environment["HTTP_PROXY"] = environment["http_proxy"] = f"http://door:sesame@127.0.0.1:{port}"
