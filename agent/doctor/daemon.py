@@ -45,11 +45,13 @@ _BACKLOG_WARNS: Final = 0.5
 
 def ask_status(socket: Path) -> Told:
     """Ask for the status; never raises."""
-    if not socket.exists():
-        return Told(socket, None)
     try:
+        if not socket.exists():
+            return Told(socket, None)
         with ControlClient(socket, ASK_S) as client:
             status = client.request("status")["status"]
+    except PermissionError:
+        return Told(socket, None, f"this user may not look at {socket}")
     except Unreachable as error:
         return Told(socket, None, str(error))
     except (AgentError, KeyError) as error:
@@ -65,7 +67,7 @@ def look(scene: Scene) -> Iterator[Finding]:
         if told.error is None:
             yield RUNNING.warns(f"no daemon: there is no {told.socket}", remedy)
         else:
-            yield RUNNING.fails(told.error, f"Is this user in group cardea? Else: {remedy}")
+            yield RUNNING.fails(told.error, f"Is this user root, or in group cardea? Else: {remedy}")
         return
     yield from judge_status(told.status, config.device.id, config.journal.max_events)
 

@@ -239,11 +239,15 @@ def test_user_without_rights_is_told_to_come_back_as_root() -> None:
         Path(home).chmod(0o755)
         daemon = controller(Path(home))
         daemon.config.chmod(0o644)
+        closed = Path(home) / "closed"
+        closed.mkdir(mode=0o700)
+        daemon.config.write_text(daemon.config.read_text().replace('"control.sock"', '"closed/control.sock"'))
         prefix = ["setpriv", f"--reuid={OTHER_USER}", f"--regid={OTHER_USER}", "--clear-groups"]
         told = doctor(daemon.config, prefix=prefix)
     assert "the check itself broke" not in json.dumps(told.report)
     # Where there is no service account, the agent would run as who asks: that this one can't write is a fault.
-    assert told.failed() <= {("disk", "state directory")}
+    assert told.failed() <= {("disk", "state directory"), ("daemon", "running")}
+    assert told.line("daemon", "running")["what"] == f"this user may not look at {closed}/control.sock"
     for area, name in (("identity", "device key"), ("disk", "flush"), ("journal", "journal")):
         (line,) = [item for item in told.lines(area, name) if item["verdict"] != "pass"]
         assert (line["verdict"], line["remedy"]) == ("warn", "Run the self-test as root.")
