@@ -33,6 +33,8 @@ _AT_RAW_BYTES: Final = 40
 _MAX_BATCH_BYTES: Final = MAX_PACKED_BYTES - MAX_EVENTS * _AT_RAW_BYTES
 _MAX_REFUSED: Final = 64
 """Refused events that are remembered; past that the oldest is forgotten and merely tried once more in between."""
+_ANSWERED: Final = (None, FailureKind.THROTTLED, FailureKind.POISON, FailureKind.MENDED)
+"""With these the way to the cloud is open."""
 
 Place = tuple[int, int]
 """Epoch and seq."""
@@ -168,7 +170,7 @@ class Uplink:
     def _failed(self, state: tenacity.RetryCallState) -> None:
         error = failed_with(state)
         kind = error.kind if isinstance(error, UplinkError) else None
-        if kind not in (None, FailureKind.THROTTLED, FailureKind.POISON):  # with these the cloud did answer
+        if kind not in _ANSWERED:
             self._turn(Link.OFFLINE)
         # The first failure in a row is told; an outage must not fill the log.
         (log.warning if state.attempt_number == 1 else log.debug)(
