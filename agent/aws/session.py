@@ -31,10 +31,10 @@ POOL: Final = 2
 """Connections per client: each is used by one thread, and a call that was given up at a stop may hold another."""
 LEARNED_S: Final = 30.0
 """A request that was signed with a time this wrong may be refused for it; well below the 300 s that AWS allows."""
-RELEARN_S: Final = 5.0
-"""Two endpoints whose clocks differ by more than that must not make us try without a pause."""
+MEND_S: Final = 5.0
+"""Nothing is mended more often: two endpoints whose clocks differ must not make us try without a pause."""
 REFRESH_S: Final = 300.0
-"""Credentials that are refused when fresh are fetched anew no more often: it costs the data plan, and mends nothing."""
+"""Credentials that were refused when fresh are fetched anew no more often: it costs data, and mends nothing."""
 
 
 class AwsSession:
@@ -71,7 +71,11 @@ class AwsSession:
         self._kinesis: KinesisClient | None = None
         self._dynamodb: DynamoDBClient | None = None
         self._s3: S3Client | None = None
-        self._relearned_s = self._refreshed_s = float("-inf")
+        self._learned_s: dict[str, float] = {}
+        """When a call of each name was last mended by a time that was learned."""
+        self._refreshed_s = float("-inf")
+        self._worked = True
+        """Whether a call was taken since the credentials were last fetched anew."""
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -121,17 +125,23 @@ class AwsSession:
         """How far ahead of the boot clock requests are signed: it changes when the time is learned."""
         return 0.0 if self._clock is None else self._clock.to_sign_s() - self._clock.boot_s()
 
-    def mend(self, signed_ahead_s: float) -> bool:
+    def worked(self) -> None:
+        """A call was taken."""
+        self._worked = True
+
+    def mend(self, doing: str, signed_ahead_s: float) -> bool:
         """A call was refused for its time or its credentials; whether something was put right since it was signed."""
         now_s = self._monotonic()
         with self._lock:
-            if abs(self.signs_ahead_s() - signed_ahead_s) > LEARNED_S and now_s - self._relearned_s >= RELEARN_S:
-                self._relearned_s = now_s
-                return True
-            if now_s - self._refreshed_s < REFRESH_S:
+            if abs(self.signs_ahead_s() - signed_ahead_s) > LEARNED_S:
+                mended = now_s - self._learned_s.get(doing, float("-inf")) >= MEND_S
+                if mended:
+                    self._learned_s[doing] = now_s
+                return mended
+            if now_s - self._refreshed_s < (MEND_S if self._worked else REFRESH_S):
                 return False
             # A session of its own finds the credentials anew, wherever they come from; caches go with the old one.
-            self._refreshed_s = now_s
+            self._refreshed_s, self._worked = now_s, False
             self._drop()
         log.info("aws.credentials_dropped", why="the cloud does not take them: they are fetched anew")
         return True
@@ -187,9 +197,12 @@ class _Call(AbstractContextManager[None]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Raise ours from theirs."""
-        ours = None if error is None else classify(error, self._doing)
-        if error is None or ours is None:
+        if error is None:
+            self._session.worked()
             return
-        if mendable(error) and self._session.mend(self._ahead_s):
+        ours = classify(error, self._doing)
+        if ours is None:
+            return
+        if mendable(error) and self._session.mend(self._doing, self._ahead_s):
             raise Transient(str(ours), FailureKind.MENDED) from error
         raise ours from error

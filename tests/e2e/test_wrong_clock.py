@@ -23,7 +23,7 @@ from tests.rigs.credential_server import CredentialServer
 from tests.rigs.daemon import Daemon
 from tests.rigs.fault_kinesis import Answer, FaultKinesis
 from tests.rigs.waiting import wait_for
-from tests.rigs.wrong_clock import DAY_S, faketime
+from tests.rigs.wrong_clock import DAY_S, SettableClock, faketime
 
 pytestmark = pytest.mark.system
 
@@ -33,7 +33,7 @@ id = "front"
 [door.lock]
 driver = "emulated"
 fail = "secure"
-strike_s = 1.0
+strike_s = 2.0
 [[door.reader]]
 name = "front-in"
 direction = "in"
@@ -47,6 +47,8 @@ table = "nothing"
 bucket = "nothing"
 """
 CURRENT, PAST = "04C0FFEE000180", "04C0FFEE000280"
+STRIKE_S = 2.0
+MINUTE_S, HOUR_S = 60.0, 3600.0
 NEAR_S = 5.0
 """How near to the truth a corrected time must be."""
 
@@ -101,7 +103,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 def daemon_with(home: Path, cloud: Cloud, clock: Mapping[str, str], **more: str) -> Daemon:
     daemon = Daemon(home, BODY, clock="kernel", environment={**cloud.environment, **clock}, keys=site.KEYS, **more)
-    site.install(daemon.state_dir, items())
+    site.install(daemon.state_dir, items(), at_s=time.time() - HOUR_S)
     return daemon
 
 
@@ -142,8 +144,91 @@ def test_a_door_with_a_wrong_clock_decides_by_policy_learns_the_time_and_deliver
         assert off_s(early.at_raw, before_s) > DAY_S
         late = next(event for event in events if event.reason == "expired")
         assert (late.clock, late.at_raw) == ("synced", None)
-        assert off_s(late.at, time.time()) < 60
+        assert off_s(late.at, time.time()) < MINUTE_S
         chain = GENESIS
         for event in events:
             assert event.prev == chain
             chain = event.chain_hash()
+
+
+def test_credentials_that_are_refused_are_fetched_anew_without_a_restart(tmp_path: Path, cloud: Cloud) -> None:
+    """Two days behind, botocore would think that expired credentials last for two days more."""
+    cloud.online = True
+    with daemon_with(tmp_path / "door", cloud, faketime("-2d")) as daemon:
+        wait_for(lambda: delivered(daemon), "delivery", 30)
+        issued = cloud.credentials.issued
+        cloud.credentials.revoke()
+        daemon.tap(site.ALICE)
+        wait_for(lambda: delivered(daemon), "delivery with fresh credentials", 30)
+        assert "ExpiredTokenException" in cloud.credentials.refused
+        assert cloud.credentials.issued > issued
+        assert daemon.status()["clock_source"] == "cloud"
+
+
+def test_events_of_a_process_that_never_knew_the_time_are_corrected_by_the_next(tmp_path: Path, cloud: Cloud) -> None:
+    """The boot clock outlives the process: same boot, same instant."""
+    with SettableClock(tmp_path) as clock:
+        clock.set_to(30.0)
+        with daemon_with(tmp_path / "door", cloud, clock.environment) as daemon:
+            tapped_s = time.time()
+            seq = daemon.tap(site.ALICE)["seq"]
+            assert daemon.stop() == 0
+            clock.set(-2 * DAY_S)
+            cloud.online = True
+            daemon.start()
+            wait_for(lambda: delivered(daemon), "delivery", 30)
+            event = next(event for event in cloud.events(daemon) if event.seq == seq)
+            assert off_s(event.at, tapped_s) < NEAR_S
+            assert event.at_raw is not None
+            assert event.at_raw.startswith("1970-01-01T00:")
+
+
+def test_a_clock_that_jumps_in_mid_run_moves_neither_deadlines_nor_decisions(tmp_path: Path, cloud: Cloud) -> None:
+    """1970, then set right by NTP, then two days on and two days back: a strike time is a strike time."""
+
+    def opens_and_relocks(card: str, reason: str, jump_s: float) -> None:
+        """Tap, set the clock while the lock is open, and see it locked again neither at once nor late."""
+        assert daemon.tap(card)["reason"] == reason
+        clock.set(jump_s)
+        door = daemon.door()
+        assert door["lock"] == "unlocked"
+        assert 0.0 < door["unlock_left_s"] <= STRIKE_S
+        wait_for(lambda: daemon.door()["lock"] == "locked", "the lock to fall back", 3 * STRIKE_S)
+
+    with SettableClock(tmp_path) as clock:
+        clock.set_to(30.0)
+        with daemon_with(tmp_path / "door", cloud, clock.environment) as daemon:
+            assert daemon.tap(CURRENT)["reason"] == "clock_unknown"
+            assert daemon.status()["clock"] == "unsynced"
+            opens_and_relocks(site.ALICE, "allowed", 0.0)
+
+            clock.set(0.0, synchronised=True)
+            wait_for(lambda: daemon.status()["clock_source"] == "system", "the time")
+            assert daemon.tap(PAST)["reason"] == "expired"
+            wait_for(lambda: daemon.door()["lock"] == "locked", "the lock")
+            # Whoever sets the clock by hand makes it unsynchronised: the door goes on by its boot clock.
+            for jump_s in (2 * DAY_S, -2 * DAY_S, -50 * 365 * DAY_S):
+                opens_and_relocks(CURRENT, "allowed", jump_s)
+                assert daemon.tap(PAST)["reason"] == "expired"
+                assert daemon.status()["clock"] == "synced"
+            cloud.online = True
+            wait_for(lambda: delivered(daemon), "delivery", 30)
+            assert daemon.status()["clock"] == "synced"
+            events = cloud.events(daemon)
+            now_s = time.time()
+            assert all(off_s(event.at, now_s) < MINUTE_S for event in events)
+            unknown = next(event for event in events if event.reason == "clock_unknown")
+            assert unknown.at_raw is not None
+
+
+def test_a_clock_that_is_set_back_by_the_network_revives_no_card(tmp_path: Path, cloud: Cloud) -> None:
+    """NTP that lies, before anything else is heard: the list was signed later than that, so the time is not known."""
+    with SettableClock(tmp_path) as clock:
+        clock.set(-2 * DAY_S, synchronised=True)
+        with daemon_with(tmp_path / "door", cloud, clock.environment) as daemon:
+            assert daemon.status()["clock"] == "unsynced"
+            assert daemon.tap(PAST)["reason"] == "clock_unknown"
+            cloud.online = True
+            wait_for(lambda: daemon.status()["clock_source"] == "cloud", "the true time", 30)
+            assert daemon.tap(PAST)["reason"] == "expired"
+            assert "clock_disputed" in daemon.status()["degraded"]

@@ -1,9 +1,10 @@
 """botocore goes by the trusted time. These fail when a release of botocore moves what is replaced."""
 
 import ast
+import importlib
 import importlib.util
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from agent.aws.kinesis import KinesisSink
-from agent.aws.session import REFRESH_S, RELEARN_S, AwsSession
+from agent.aws.session import MEND_S, REFRESH_S, AwsSession
 from agent.core.timekeeping import Answer, Validity
 from agent.errors import FailureKind, Transient
 from tests.rigs import fault_kinesis as faults
@@ -103,24 +104,25 @@ def test_every_request_is_signed_with_the_trusted_time(clock: FixedClock, kinesi
     def look(request: Any, **_: Any) -> Any:
         """Called by botocore with the finished request; what it gives is taken for the answer."""
         from botocore.awsrequest import AWSResponse
+        from botocore.compat import HTTPHeaders
 
         seen.append(signed_with(request))
-        return AWSResponse(request.url, 503, {}, None)
+        return AWSResponse(request.url, 503, HTTPHeaders(), None)
 
     with AwsSession("eu-central-1", 5.0, clock=clock) as session:
-        for client, ask_it in (
+        asked: Sequence[tuple[Any, Callable[[Any], object]]] = (
             (session.kinesis(), lambda it: it.put_records(StreamName="s", Records=[RECORD])),
             (session.dynamodb(), lambda it: it.get_item(TableName="t", Key={"pk": {"S": "a"}})),
             (session.s3(), lambda it: it.get_object(Bucket="bucket", Key="k")),
-        ):
+        )
+        for client, ask_it in asked:
             client.meta.events.register_first("before-send", look)
             with pytest.raises(Exception, match=r"."):
                 ask_it(client)
     assert seen == [(SIGNED, SIGNED[:8])] * 3
 
-    import botocore.auth
-
-    now_s = botocore.auth.get_current_datetime().replace(tzinfo=UTC).timestamp()
+    auth: Any = importlib.import_module("botocore.auth")
+    now_s = auth.get_current_datetime().replace(tzinfo=UTC).timestamp()
     assert abs(now_s - time.time()) < 60
 
 
@@ -175,11 +177,13 @@ def test_a_refusal_after_which_the_time_is_known_is_mended(clock: FixedClock, ki
             clock.sign_s += 1000
             return faults.BAD_SIGNATURE
 
-        kinesis.otherwise(learn)
+        kinesis.gate = learn
         assert kind(session) is FailureKind.MENDED
-        assert kind(session) is FailureKind.MENDED  # the credentials, once
         assert kind(session) is FailureKind.CREDENTIALS_OR_CLOCK
-        now_s[0] += RELEARN_S
+        with pytest.raises(Transient) as caught, session.call("GetItem"):  # another worker's call
+            session.dynamodb().get_item(TableName="t", Key={"pk": {"S": "a"}})
+        assert caught.value.kind is FailureKind.MENDED
+        now_s[0] += MEND_S
         assert kind(session) is FailureKind.MENDED
 
 
@@ -202,6 +206,21 @@ def test_refused_credentials_are_fetched_anew_once(code: str, clock: FixedClock,
         kinesis.otherwise(faults.OK)
         ask(session)
         assert provider.calls == 3
+
+
+def test_credentials_that_worked_and_are_refused_again_are_fetched_anew_again(
+    clock: FixedClock, kinesis: FaultKinesis
+) -> None:
+    """Revoked twice in a row: the long wait is for fresh ones that never worked."""
+    now_s = [100.0]
+    provider = Provider(clock)
+    with AwsSession("eu-central-1", 5.0, clock=clock, fetch=provider, monotonic=lambda: now_s[0]) as session:
+        for calls in (1, 2, 3):
+            ask(session)
+            assert provider.calls == calls
+            kinesis.play(faults.EXPIRED_TOKEN)
+            assert kind(session) is FailureKind.MENDED
+            now_s[0] += MEND_S
 
 
 def test_a_refusal_that_nothing_mends_is_left_to_a_person(clock: FixedClock, kinesis: FaultKinesis) -> None:

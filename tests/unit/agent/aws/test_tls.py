@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,7 +182,7 @@ def test_without_verification_nothing_is_learned(
     monkeypatch.setenv("AWS_ENDPOINT_URL", kinesis.endpoint)
     with AwsSession("eu-central-1", 5.0, clock=clock) as session:
         session.kinesis()
-        client = botocore.session.get_session().create_client("kinesis", region_name="eu-central-1", verify=False)
+        client: Any = botocore.session.get_session().create_client("kinesis", region_name="eu-central-1", verify=False)
         with pytest.warns(Warning, match="Unverified"):
             client.put_records(StreamName="s", Records=[{"Data": b"x", "PartitionKey": "k"}])
         client.close()
