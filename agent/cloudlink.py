@@ -57,6 +57,7 @@ class CloudLink:
             keys.device,
             waits=table,
             on_state=self._uplink_changed,
+            begin=self._session.learn_time,
             correct=self._correct,
         )
         if keys.lists:

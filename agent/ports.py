@@ -30,6 +30,9 @@ class Clock(Protocol):
 class CloudClock(Protocol):
     """What the way to the cloud asks of the clock, and teaches it. Any thread."""
 
+    def is_known(self) -> bool:
+        """Whether the time is known."""
+
     def boot_s(self) -> float:
         """Seconds since boot, suspended time included."""
 

@@ -4,6 +4,7 @@ import ctypes
 import threading
 import time
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -89,6 +90,10 @@ class SystemClock:
 
     # For the way to the cloud
 
+    def is_known(self) -> bool:
+        """See `agent.ports.CloudClock`."""
+        return self._current().told is not None
+
     def boot_s(self) -> float:
         """See `agent.ports.CloudClock`."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -142,11 +147,15 @@ def _tell(before: Anchor | None, now: Anchor | None, boot_s: float) -> None:
         log.info("clock.set", witness=now.witness.value, step_s=step_s, doubt_s=round(now.doubt_s, 2))
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _kernel_is_synchronised() -> bool:
     """What adjtimex(2) says, reading only (modes = 0, the first field, as is the rest of the buffer)."""
-    libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
-    state = libc.adjtimex(buffer)
+    state = _libc().adjtimex(buffer)
     # struct timex: modes (int, padded to long), offset, freq, maxerror, esterror (long), status (int)
     status = ctypes.c_int.from_buffer(buffer, 5 * ctypes.sizeof(ctypes.c_long)).value
     return state not in (-1, _TIME_ERROR) and not status & _STA_UNSYNC

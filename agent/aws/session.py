@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import structlog
 
@@ -112,6 +112,24 @@ class AwsSession:
         is of the kind MENDED.
         """
         return _Call(self, doing)
+
+    def learn_time(self) -> None:
+        """Ask the stream's endpoint for the time where that is not known; whatever it answers. Raises Transient.
+
+        So that what is sent first is signed and dated rightly. Over plain HTTP there is nothing to learn.
+        """
+        if self._clock is None or self._clock.is_known():
+            return
+        client = self.kinesis()
+        url = client.meta.endpoint_url
+        if not url.startswith("https:"):
+            return
+        from botocore.awsrequest import AWSRequest
+
+        with Translated("the time"):
+            # Unsigned, and there is no call for that. botocore has no public place for its HTTP session.
+            endpoint: Any = vars(client)["_endpoint"]
+            endpoint.http_session.send(AWSRequest(method="GET", url=url).prepare())
 
     def close(self) -> None:
         """Close the connections of all clients; idempotent."""

@@ -6,6 +6,7 @@ fails if a release of botocore moves them.
 """
 
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -28,13 +29,16 @@ class TrustedTime:
 
     def open(self) -> None:
         """Begin; loads botocore. Idempotent."""
-        if self._opened:
-            return
-        self._opened = True
         import botocore.auth
         import botocore.awsrequest
         import botocore.credentials
+        from urllib3.exceptions import SystemTimeWarning
 
+        if self._opened:
+            return
+        self._opened = True
+        # "System time is way off ... will probably lead to SSL verification errors", with every connection: not here.
+        warnings.filterwarnings("ignore", category=SystemTimeWarning)
         for name in _SIGNERS:
             if name in sys.modules:
                 self._replace(sys.modules[name], "get_current_datetime", self._to_sign)

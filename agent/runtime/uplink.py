@@ -58,6 +58,7 @@ class Uplink:
         key: The device's own; signs every record.
         waits: By kind of failure, see retry.
         on_state: Told when the way to the cloud opens or closes; must only enqueue.
+        begin: Called before the first record is packed, as a delivery is tried: again until it does not raise.
         correct: Applied to every event before it is packed: puts right the time of those made without one.
     """
 
@@ -69,6 +70,7 @@ class Uplink:
         *,
         waits: Waits,
         on_state: Callable[[bool], None],
+        begin: Callable[[], None] | None = None,
         correct: Callable[[Event], Event] = _as_it_is,
     ) -> None:
         self._journal = journal
@@ -76,6 +78,7 @@ class Uplink:
         self._key = key
         self._waits = waits
         self._on_state = on_state
+        self._begin = begin
         self._correct = correct
         self._limit = MAX_EVENTS
         self._refused: dict[Place, None] = {}
@@ -105,6 +108,9 @@ class Uplink:
 
     def _send_next(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Send one record and mark it; halves it for as long as it is refused."""
+        if self._begin is not None:
+            call(self._begin, name="uplink-begin", stop=stop, beat=beat)
+            self._begin = None
         while True:
             # Always asked for a full record, and cut here: what the journal gives depends on what it is asked for.
             batch = self._journal.next_unsent(MAX_EVENTS, _MAX_BATCH_BYTES)[: self._limit]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,12 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cloud.contract.events import GENESIS, Event
 from cloud.contract.items import Card, Door, Grant, Group, Item, Person
 from cloud.contract.records import unpack
-from tests.rigs import fault_kinesis as faults
 from tests.rigs import site
 from tests.rigs.certificates import Authority
 from tests.rigs.credential_server import CredentialServer
 from tests.rigs.daemon import Daemon
-from tests.rigs.fault_kinesis import Answer, FaultKinesis
+from tests.rigs.fault_kinesis import FaultKinesis
 from tests.rigs.waiting import wait_for
 from tests.rigs.wrong_clock import DAY_S, SettableClock, faketime
 
@@ -30,6 +30,9 @@ pytestmark = pytest.mark.system
 BODY = """
 [[door]]
 id = "front"
+held_open_s = 5.0
+pre_alarm_s = 0.0
+relock_on_open = false
 [door.lock]
 driver = "emulated"
 fail = "secure"
@@ -38,6 +41,9 @@ strike_s = 2.0
 name = "front-in"
 direction = "in"
 driver = "emulated"
+[door.inputs.contact]
+driver = "emulated"
+normally = "closed"
 [uplink]
 max_wait_s = 1.0
 [aws]
@@ -47,7 +53,7 @@ table = "nothing"
 bucket = "nothing"
 """
 CURRENT, PAST = "04C0FFEE000180", "04C0FFEE000280"
-STRIKE_S = 2.0
+STRIKE_S, HELD_S = 2.0, 5.0
 MINUTE_S, HOUR_S = 60.0, 3600.0
 NEAR_S = 5.0
 """How near to the truth a corrected time must be."""
@@ -68,13 +74,13 @@ def items() -> list[Item]:
 
 
 class Cloud:
-    """Stream and credentials; `online` is whether they can be reached."""
+    """Stream and credentials; the stream can't be reached until it is told to come up."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         authority = Authority(folder / "ca")
-        self.online = False
         self.credentials = stack.enter_context(CredentialServer())
-        self.stream = stack.enter_context(FaultKinesis(authority.server(), self._gate))
+        self.stream = stack.enter_context(FaultKinesis(authority.server(), self.credentials.check))
+        self.stream.is_down = True
         self.environment: Mapping[str, str] = {
             **self.credentials.environment,
             "AWS_ENDPOINT_URL": self.stream.endpoint,
@@ -90,8 +96,9 @@ class Cloud:
             found |= {event.seq: event for event in unpack(record.data, [key]).events}
         return [found[seq] for seq in sorted(found)]
 
-    def _gate(self, headers: Mapping[str, str]) -> Answer | None:
-        return self.credentials.check(headers) if self.online else faults.RESET
+    def come_up(self) -> None:
+        """From now on it can be reached."""
+        self.stream.is_down = False
 
 
 @pytest.fixture
@@ -115,6 +122,11 @@ def off_s(at: str, true_s: float) -> float:
     return abs(datetime.fromisoformat(at).timestamp() - true_s)
 
 
+def lasted_s(begin: Mapping[str, Any], end: Mapping[str, Any]) -> float:
+    """Between two events, by the boot clock."""
+    return float(end["mono_ms"] - begin["mono_ms"]) / 1000
+
+
 @pytest.mark.parametrize("wrong", ["+2d", "-2d", "@1970-01-01 00:00:30"])
 def test_a_door_with_a_wrong_clock_decides_by_policy_learns_the_time_and_delivers(
     wrong: str, tmp_path: Path, cloud: Cloud
@@ -128,7 +140,7 @@ def test_a_door_with_a_wrong_clock_decides_by_policy_learns_the_time_and_deliver
         assert daemon.tap(CURRENT)["reason"] == "clock_unknown"
         assert daemon.tap(PAST)["reason"] == "clock_unknown"
 
-        cloud.online = True
+        cloud.come_up()
         wait_for(lambda: delivered(daemon), "delivery", 30)
         assert (daemon.status()["clock"], daemon.status()["clock_source"]) == ("synced", "cloud")
         assert daemon.tap(CURRENT)["reason"] == "allowed"
@@ -153,7 +165,7 @@ def test_a_door_with_a_wrong_clock_decides_by_policy_learns_the_time_and_deliver
 
 def test_credentials_that_are_refused_are_fetched_anew_without_a_restart(tmp_path: Path, cloud: Cloud) -> None:
     """Two days behind, botocore would think that expired credentials last for two days more."""
-    cloud.online = True
+    cloud.come_up()
     with daemon_with(tmp_path / "door", cloud, faketime("-2d")) as daemon:
         wait_for(lambda: delivered(daemon), "delivery", 30)
         issued = cloud.credentials.issued
@@ -174,7 +186,7 @@ def test_events_of_a_process_that_never_knew_the_time_are_corrected_by_the_next(
             seq = daemon.tap(site.ALICE)["seq"]
             assert daemon.stop() == 0
             clock.set(-2 * DAY_S)
-            cloud.online = True
+            cloud.come_up()
             daemon.start()
             wait_for(lambda: delivered(daemon), "delivery", 30)
             event = next(event for event in cloud.events(daemon) if event.seq == seq)
@@ -186,32 +198,41 @@ def test_events_of_a_process_that_never_knew_the_time_are_corrected_by_the_next(
 def test_a_clock_that_jumps_in_mid_run_moves_neither_deadlines_nor_decisions(tmp_path: Path, cloud: Cloud) -> None:
     """1970, then set right by NTP, then two days on and two days back: a strike time is a strike time."""
 
-    def opens_and_relocks(card: str, reason: str, jump_s: float) -> None:
-        """Tap, set the clock while the lock is open, and see it locked again neither at once nor late."""
-        assert daemon.tap(card)["reason"] == reason
+    def opens_and_relocks(card: str, jump_s: float) -> None:
+        """Tap, set the clock while the lock is open, and see by the boot clock when it fell back."""
+        seen = len(daemon.events("access.not_taken"))
+        result = daemon.tap(card)
         clock.set(jump_s)
-        door = daemon.door()
-        assert door["lock"] == "unlocked"
-        assert 0.0 < door["unlock_left_s"] <= STRIKE_S
-        wait_for(lambda: daemon.door()["lock"] == "locked", "the lock to fall back", 3 * STRIKE_S)
+        assert result["reason"] == "allowed"
+        over = daemon.wait_event("access.not_taken", 30, count=seen + 1)
+        granted = next(event for event in daemon.events("access.granted") if event["seq"] == result["seq"])
+        assert lasted_s(granted, over) == pytest.approx(STRIKE_S, abs=1.0)
+        assert daemon.door()["lock"] == "locked"
 
     with SettableClock(tmp_path) as clock:
         clock.set_to(30.0)
         with daemon_with(tmp_path / "door", cloud, clock.environment) as daemon:
             assert daemon.tap(CURRENT)["reason"] == "clock_unknown"
             assert daemon.status()["clock"] == "unsynced"
-            opens_and_relocks(site.ALICE, "allowed", 0.0)
+            opens_and_relocks(site.ALICE, 0.0)
 
             clock.set(0.0, synchronised=True)
             wait_for(lambda: daemon.status()["clock_source"] == "system", "the time")
             assert daemon.tap(PAST)["reason"] == "expired"
-            wait_for(lambda: daemon.door()["lock"] == "locked", "the lock")
             # Whoever sets the clock by hand makes it unsynchronised: the door goes on by its boot clock.
             for jump_s in (2 * DAY_S, -2 * DAY_S, -50 * 365 * DAY_S):
-                opens_and_relocks(CURRENT, "allowed", jump_s)
+                opens_and_relocks(CURRENT, jump_s)
                 assert daemon.tap(PAST)["reason"] == "expired"
                 assert daemon.status()["clock"] == "synced"
-            cloud.online = True
+
+            daemon.tap(CURRENT)
+            daemon.input("front.contact", "on")
+            opened = daemon.wait_event("door.opened")
+            clock.set(2 * DAY_S)
+            held = daemon.wait_event("door.held", 30)
+            assert lasted_s(opened, held) == pytest.approx(HELD_S, abs=1.0)
+
+            cloud.come_up()
             wait_for(lambda: delivered(daemon), "delivery", 30)
             assert daemon.status()["clock"] == "synced"
             events = cloud.events(daemon)
@@ -228,7 +249,24 @@ def test_a_clock_that_is_set_back_by_the_network_revives_no_card(tmp_path: Path,
         with daemon_with(tmp_path / "door", cloud, clock.environment) as daemon:
             assert daemon.status()["clock"] == "unsynced"
             assert daemon.tap(PAST)["reason"] == "clock_unknown"
-            cloud.online = True
+            cloud.come_up()
             wait_for(lambda: daemon.status()["clock_source"] == "cloud", "the true time", 30)
             assert daemon.tap(PAST)["reason"] == "expired"
             assert "clock_disputed" in daemon.status()["degraded"]
+
+
+def test_a_clock_that_is_off_by_less_than_aws_minds_is_corrected_from_the_first_record_on(
+    tmp_path: Path, cloud: Cloud
+) -> None:
+    """Nothing is refused, so the time is asked for before anything is sent."""
+    cloud.come_up()
+    with SettableClock(tmp_path) as clock:
+        clock.set(200.0)
+        with daemon_with(tmp_path / "door", cloud, clock.environment) as daemon:
+            wait_for(lambda: delivered(daemon), "delivery", 30)
+            started = cloud.events(daemon)[0]
+            assert (started.type, started.clock) == ("agent.started", "unsynced")
+            assert started.at_raw is not None
+            assert off_s(started.at_raw, time.time()) > 100
+            assert off_s(started.at, time.time()) < MINUTE_S
+            assert cloud.credentials.refused == []

@@ -97,6 +97,8 @@ class FaultKinesis:
     def __init__(self, tls: ssl.SSLContext | None = None, gate: Gate | None = None) -> None:
         self.tls = tls
         self.gate: Gate = gate or _open_gate
+        self.is_down = False
+        """Cut every connection instead of an answer."""
         self.date_off_s = 0.0
         """How far the Date of its answers is off the truth."""
         self._lock = threading.RLock()  # a script may look at what came so far
@@ -258,9 +260,19 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def do_GET(self) -> None:
+        """Nothing is here to get."""
+        if self.server.kinesis.is_down:
+            self._cut()
+        else:
+            self._reply(404, _error("UnknownOperationException", "GET"))
+
     def do_POST(self) -> None:
         """One request of the JSON protocol."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.server.kinesis.is_down:
+            self._cut()
+            return
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         stopped = self.server.kinesis.gate(dict(self.headers.items()))
         if stopped is not None:

@@ -31,6 +31,9 @@ class FixedClock:
         self.sign_s = self.credentials_s = TRUE_S
         self.heard: list[Answer] = []
 
+    def is_known(self) -> bool:
+        return True
+
     def boot_s(self) -> float:
         return 0.0
 

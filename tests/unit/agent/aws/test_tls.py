@@ -30,6 +30,9 @@ class Clock:
         self.right = False
         """Whether OpenSSL may judge dates by the system's clock."""
 
+    def is_known(self) -> bool:
+        return self.time.told is not None
+
     def boot_s(self) -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
@@ -187,3 +190,22 @@ def test_without_verification_nothing_is_learned(
             client.put_records(StreamName="s", Records=[{"Data": b"x", "PartitionKey": "k"}])
         client.close()
     assert clock.off_s() is None
+
+
+def test_the_time_is_learned_before_the_first_request(kinesis: FaultKinesis, put: Put) -> None:
+    """By a request that carries nothing; and not asked for where it is known."""
+    with AwsSession("eu-central-1", 5.0, clock=(clock := Clock())) as session, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", kinesis.endpoint)
+        session.learn_time()
+        assert clock.off_s() is not None
+        before = clock.time
+        session.learn_time()
+        assert clock.time == before
+    assert kinesis.requests == 0
+
+
+def test_the_time_is_not_asked_for_over_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is even asked: the way to the cloud is not held up for it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with AwsSession("eu-central-1", 5.0, clock=Clock()) as session:
+        session.learn_time()
