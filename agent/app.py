@@ -35,6 +35,7 @@ from agent.runtime.readers import ReaderWorker
 from agent.runtime.recorder import Recorder, stamp
 from agent.runtime.status import Sources, status
 from agent.runtime.supervisor import Supervisor, Worker
+from agent.runtime.timememory import TimeMemory
 from agent.storage.allowlist import SqliteAllowListReader, SqliteAllowListStore
 from agent.storage.journal import SqliteJournal
 from agent.storage.state import SqliteStateStore
@@ -163,6 +164,7 @@ class Agent:
             clock=self._clock,
             on_outcome=self._outcome,
             on_change=self._hub.changed,
+            each_turn=TimeMemory(state, self._clock).keep,
         )
         self._recorder.record(EventDraft(type=EventType.AGENT_STARTED, detail={"version": VERSION}))
         self._supervisor.start(Worker("controller", self._controller.run))
@@ -223,6 +225,7 @@ class Agent:
             open_store=self._open_lists,
             keys=self._keys,
             clock=self._clock,
+            cloud_clock=self._clock,
             inbox=self._inbox,
             on_change=self._hub.changed,
         )
@@ -238,6 +241,8 @@ class Agent:
             device=config.device.id,
             site=config.device.site,
             clock=self._clock,
+            clock_source=self._clock.source,
+            clock_disputed=self._clock.disputed,
             doors=lambda: self._controller.views,
             readers=lambda: [(self._places[name], worker.ready) for name, worker in self._readers.items()],
             journal=self._journal.stats,

@@ -13,7 +13,7 @@ from agent.aws.session import AwsSession
 from agent.config import Config
 from agent.core.clock import boot_at_ms, correct
 from agent.keyring import Keyring
-from agent.ports import AllowListStore, Applied, Clock, Journal
+from agent.ports import AllowListStore, Applied, Clock, CloudClock, Journal
 from agent.runtime.follow import Told
 from agent.runtime.inbox import Inbox
 from agent.runtime.link import Link, LinkReport
@@ -46,6 +46,7 @@ class CloudLink:
         open_store: Callable[[], AllowListStore],
         keys: Keyring,
         clock: Clock,
+        cloud_clock: CloudClock,
         inbox: Inbox,
         on_change: Callable[[], None],
     ) -> None:
@@ -57,7 +58,7 @@ class CloudLink:
         self._sync: Sync | None = None
         if config.aws is None:
             return
-        self._session = AwsSession(config.aws.region, config.uplink.timeout_s)
+        self._session = AwsSession(config.aws.region, config.uplink.timeout_s, clock=cloud_clock)
         table = waits(config.uplink.first_wait_s, config.uplink.max_wait_s)
         self._uplink = Uplink(
             journal,
@@ -65,6 +66,7 @@ class CloudLink:
             keys.device,
             waits=table,
             on_state=self._uplink_changed,
+            begin=self._session.learn_time,
             correct=self._correct,
         )
         if keys.lists:

@@ -28,6 +28,7 @@ DRAIN_S: Final = 0.5
 def serve(path: Path) -> int:
     """Run the agent until a signal stops it; the exit code. Raises ConfigError before anything was started."""
     config = load(path)
+    process.before_start()
     lines = LogWriter(sys.stdout)
     logs.configure(config.device.log_level, lines)
     # Blocked in every thread and waited for in this one: a handler would run only when the main thread happens to
@@ -35,7 +36,6 @@ def serve(path: Path) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     # What the threads were doing when the watchdog or a fault in a library ended the process goes to stderr.
     faulthandler.enable()
-    process.before_start()
     try:
         return _serve(path, Agent(config), lines)
     finally:

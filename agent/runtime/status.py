@@ -30,6 +30,9 @@ class Sources:
     device: str
     site: str
     clock: Clock
+    clock_source: Callable[[], str | None]
+    """Who tells the time; None while it is not known."""
+    clock_disputed: Callable[[], bool]
     doors: Callable[[], Sequence[DoorView]]
     readers: Callable[[], Sequence[tuple[ReaderPlace, bool]]]
     journal: Callable[[], JournalStats]
@@ -62,6 +65,7 @@ def status(sources: Sources) -> Mapping[str, Any]:
     degraded += ["journal_degraded"] if journal.degraded is not None else []
     degraded += ["no_allowlist"] if held is None else []
     degraded += ["clock_unsynced"] if not now.known else []
+    degraded += ["clock_disputed"] if sources.clock_disputed() else []
     degraded += [link.trouble for link in (uplink, sync) if link.trouble is not None]
     return {
         "device": sources.device,
@@ -98,6 +102,7 @@ def status(sources: Sources) -> Mapping[str, Any]:
         "uplink": {"state": uplink.state, "last_ok_s": uplink.last_ok_s},
         "sync": {"state": sync.state, "last_ok_s": sync.last_ok_s},
         "clock": "synced" if now.known else "unsynced",
+        "clock_source": sources.clock_source(),
         "cards": sorted(sources.card_names.values()),
     }
 

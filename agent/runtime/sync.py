@@ -105,7 +105,7 @@ class Sync:
     def _failed(self, state: tenacity.RetryCallState) -> None:
         error = failed_with(state)
         kind = error.kind if isinstance(error, UplinkError) else None
-        link = self.report.state if kind in (None, FailureKind.THROTTLED) else Link.OFFLINE
+        link = self.report.state if kind in (None, FailureKind.THROTTLED, FailureKind.MENDED) else Link.OFFLINE
         # The first failure in a row is told; an outage must not fill the log.
         (log.warning if state.attempt_number == 1 else log.debug)(
             "sync.attempt_failed", kind=kind, error=str(error), wait_s=round(state.upcoming_sleep, 1)

@@ -9,8 +9,10 @@ with FaultKinesis() as kinesis:
 import base64
 import json
 import socket
+import ssl
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,12 +81,28 @@ EMPTY = Answer(stores=False, body=b"")
 Entry = Mapping[str, Any]
 """One record of a request: Data (base64), PartitionKey."""
 Script = Callable[[Sequence[Entry]], Answer]
+Gate = Callable[[Mapping[str, str]], Answer | None]
+
+
+def _open_gate(_: Mapping[str, str]) -> Answer | None:
+    return None
 
 
 class FaultKinesis:
-    """The endpoint, on a free port of the loopback interface; a context manager."""
+    """The endpoint, on a free port of the loopback interface; a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        tls: Speak TLS by this; None: plain HTTP.
+        gate: Looks at the headers of each request before all else; what it gives is the answer.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None, gate: Gate | None = None) -> None:
+        self.tls = tls
+        self.gate: Gate = gate or _open_gate
+        self.is_down = False
+        """Cut every connection instead of an answer."""
+        self.date_off_s = 0.0
+        """How far the Date of its answers is off the truth."""
         self._lock = threading.RLock()  # a script may look at what came so far
         self._queue: deque[Answer] = deque()
         self._otherwise: Script = lambda _: OK
@@ -112,7 +130,7 @@ class FaultKinesis:
     @property
     def endpoint(self) -> str:
         """Its URL."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def records(self) -> list[StoredRecord]:
@@ -218,6 +236,13 @@ class _Server(ThreadingHTTPServer):
         self._connections: set[socket.socket] = set()
         super().__init__(address, _Handler)
 
+    def get_request(self) -> tuple[Any, Any]:
+        """A connection; its handshake is made by the first read, in the thread of the handler."""
+        connection, address = super().get_request()
+        if self.kinesis.tls is not None:
+            connection = self.kinesis.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
         super().process_request(request, client_address)
@@ -246,10 +271,24 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def do_GET(self) -> None:
+        """Nothing is here to get."""
+        if self.server.kinesis.is_down:
+            self._cut()
+        else:
+            self._reply(404, _error("UnknownOperationException", "GET"))
+
     def do_POST(self) -> None:
         """One request of the JSON protocol."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.server.kinesis.is_down:
+            self._cut()
+            return
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        stopped = self.server.kinesis.gate(dict(self.headers.items()))
+        if stopped is not None:
+            self._answer(stopped)
+            return
         if operation != "PutRecords":
             self._reply(400, _error("UnknownOperationException", operation))
             return
@@ -258,19 +297,26 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if answer.delay_s:
                 kinesis.wait(answer.delay_s)
-            if answer.reset:
-                self._cut()
-            elif answer.body is not None:
-                self._reply(answer.status, answer.body)
-            elif answer.error is not None:
-                self._reply(answer.status, _error(answer.error, answer.message))
-            else:
-                self._reply(answer.status, json.dumps(good).encode())
+            self._answer(answer, json.dumps(good).encode())
         finally:
             kinesis.answered()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date of an answer."""
+        return super().date_time_string((timestamp or time.time()) + self.server.kinesis.date_off_s)
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
         """Say nothing."""
+
+    def _answer(self, answer: Answer, good: bytes = b"") -> None:
+        if answer.reset:
+            self._cut()
+        elif answer.body is not None:
+            self._reply(answer.status, answer.body)
+        elif answer.error is not None:
+            self._reply(answer.status, _error(answer.error, answer.message))
+        else:
+            self._reply(answer.status, good)
 
     def _reply(self, status: int, body: bytes) -> None:
         self.send_response(status)
