@@ -1,25 +1,37 @@
 """An HTTP endpoint that answers any bytes, for clients that must bear them: no header, length or end has to be true.
 
-    with RawHttp() as endpoint:
-        endpoint.answer(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
-        ... a client at endpoint.url ...
-        endpoint.answer(endless(b"x" * 65536))     # until the client hangs up
+with RawHttp() as endpoint:
+    endpoint.answer(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
+    ... a client at endpoint.url ...
+    endpoint.answer(endless(b"x" * 65536))     # until the client hangs up
 """
 
 import contextlib
 import itertools
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
 REQUEST_S: Final = 10.0
 
 
-def endless(piece: bytes, head: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> Iterable[bytes]:
+Pieces = Callable[[], Iterable[bytes]]
+"""Called anew for each request."""
+
+
+def endless(piece: bytes, head: bytes = b"HTTP/1.1 200 OK\r\n\r\n", pause_s: float = 0.0) -> Pieces:
     """An answer whose body never ends."""
-    return itertools.chain([head], itertools.repeat(piece))
+
+    def pieces() -> Iterator[bytes]:
+        yield head
+        while True:
+            yield piece
+            time.sleep(pause_s)
+
+    return pieces
 
 
 class RawHttp:
@@ -28,7 +40,7 @@ class RawHttp:
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url: Final = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._answer: Iterable[bytes] = ()
+        self._answer: Pieces = tuple
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="raw-http")
         self.requests: list[bytes] = []
@@ -36,9 +48,9 @@ class RawHttp:
         self.sent_bytes = 0
         """Of the last answer, what the client's side took."""
 
-    def answer(self, pieces: bytes | Iterable[bytes]) -> None:
+    def answer(self, pieces: bytes | Pieces) -> None:
         """Answer all further requests so."""
-        self._answer = [pieces] if isinstance(pieces, bytes) else pieces
+        self._answer = (lambda: [pieces]) if isinstance(pieces, bytes) else pieces
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -76,7 +88,7 @@ class RawHttp:
         connection.shutdown(socket.SHUT_WR)
 
     def _pieces(self) -> Iterator[bytes]:
-        return itertools.takewhile(lambda _: not self._stop.is_set(), self._answer)
+        return itertools.takewhile(lambda _: not self._stop.is_set(), self._answer())
 
     @staticmethod
     def _until_blank_line(connection: socket.socket) -> tuple[bytes, bytes, bytes]:
