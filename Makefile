@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PORT ?= 8600
+FUZZ ?= 10
 UV := uv==0.13.9
 
 VENV := .venv
@@ -18,7 +19,7 @@ export PYTHON
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run test check pytest bench soak localaws lock clean python system-run system-test
+.PHONY: help run test check pytest bench fuzz soak localaws lock clean python system-run system-test
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -47,6 +48,9 @@ bench: $(VENV)/.dev $(LOCALAWS)/.ready build/peers/.ready ## measure, into docs/
 
 soak: $(VENV)/.dev ## run for hours what make test runs shortly; SOAK="--kills 100 --tap-hours 0.1" for less
 	@$(BIN)/python -m tests.soak $(SOAK)
+
+fuzz: $(VENV)/.dev $(LOCALAWS)/.ready ## hostile input for longer; FUZZ=100 for a hundred times the cases of `make test`
+	@CARDEA_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/fuzz
 
 localaws: $(LOCALAWS)/.ready ## install the local AWS alone
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
 from agent.core.model import ClockPolicy, Direction, StalePolicy
 from hardware.settings import Fail, InputSettings, Level, LockSettings, Normally, Pull, ReaderSettings
@@ -13,14 +13,29 @@ from hardware.settings import Fail, InputSettings, Level, LockSettings, Normally
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 UID_PATTERN = r"^([0-9A-Fa-f]{2}){4,16}$"
 REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-\d$"
+_KEY: Final = re.compile(r"[0-9A-Fa-f]{64}")
+
+
+def _names_a_file(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("no file's name has a NUL in it")
+    if _KEY.fullmatch(path.name):
+        raise ValueError("this is a key itself: put it into a file, and the file's name here")
+    return path
+
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-Pin = Annotated[int, Field(ge=0, le=27, description="BCM number on the 40-pin header")]
 Uid = Annotated[str, StringConstraints(pattern=UID_PATTERN)]
+# Strict: "17" and 17.0 are no pins, and what spans several tables compares the values as they are written.
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
+Switch = Annotated[bool, Strict()]
+Pin = Annotated[Whole, Field(ge=0, le=27, description="BCM number on the 40-pin header")]
+Place = Annotated[Path, AfterValidator(_names_a_file)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
 
 
 class DeviceConfig(_Table):
@@ -28,12 +43,12 @@ class DeviceConfig(_Table):
 
     id: Name
     site: Name
-    state_dir: Path = Path("/var/lib/cardea")
-    card_hash_key: Path = Path("card-hash.key")
+    state_dir: Place = Path("/var/lib/cardea")
+    card_hash_key: Place = Path("card-hash.key")
     """File with the site's card-hash key, 64 hex digits; relative to the state directory."""
     clock: Literal["kernel", "trusted"] = "kernel"
     """`kernel`: known once the kernel says it is synchronised. `trusted`: always (a machine with a clock battery)."""
-    socket: Path | None = None
+    socket: Place | None = None
     """Control socket; default `control.sock` in the runtime directory."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -43,7 +58,7 @@ class _LockConfig(_Table):
     """Level that energises the relay."""
     fail: Fail
     """What the lock does without power. No default: the installer says it."""
-    strike_s: float = Field(default=5.0, ge=1.0, le=120.0)
+    strike_s: Number = Field(default=5.0, ge=1.0, le=120.0)
     """How long a grant unlocks."""
 
 
@@ -67,7 +82,7 @@ class _InputConfig(_Table):
     normally: Normally
     """Whether the circuit is open or closed while nothing happens."""
     pull: Pull = Pull.UP
-    debounce_ms: int = Field(default=30, ge=1, le=1000)
+    debounce_ms: Whole = Field(default=30, ge=1, le=1000)
     """How long a new state must last to count."""
 
 
@@ -104,7 +119,7 @@ class InputsConfig(_Table):
 class _ReaderConfig(_Table):
     name: Name
     direction: Direction
-    reread_s: float = Field(default=0.5, ge=0.0, le=60.0)
+    reread_s: Number = Field(default=0.5, ge=0.0, le=60.0)
     """How long a card must have been away before the same card counts again."""
 
 
@@ -122,7 +137,7 @@ class NfcReaderConfig(_ReaderConfig):
     driver: Literal["nfc"]
     path: str = Field(min_length=3, max_length=200)
     """nfcpy's device path, such as usb:072f:2200, tty:S0:pn532 or udp:localhost:54321."""
-    poll_ms: int = Field(default=100, ge=20, le=2000)
+    poll_ms: Whole = Field(default=100, ge=20, le=2000)
     """Time between two looks for a card."""
 
 
@@ -142,15 +157,15 @@ class DoorConfig(_Table):
     lock: LockConfig
     reader: tuple[ReaderConfig, ...] = ()
     inputs: InputsConfig = InputsConfig()
-    held_open_s: float = Field(default=30.0, ge=5.0, le=3600.0)
+    held_open_s: Number = Field(default=30.0, ge=5.0, le=3600.0)
     """Open longer than this is an alarm."""
-    pre_alarm_s: float = Field(default=5.0, ge=0.0, le=600.0)
+    pre_alarm_s: Number = Field(default=5.0, ge=0.0, le=600.0)
     """Warn this long before that alarm; less than `held_open_s`."""
-    relock_on_open: bool = True
+    relock_on_open: Switch = True
     """Lock as soon as the door opens, so that nobody follows through a door that falls shut."""
-    rex_unlocks: bool = True
+    rex_unlocks: Switch = True
     """False where the exit button itself cuts the lock's power and the agent only has to know of it."""
-    rex_unlock_s: float = Field(default=5.0, ge=1.0, le=120.0)
+    rex_unlock_s: Number = Field(default=5.0, ge=1.0, le=120.0)
     clock_unknown: ClockPolicy = ClockPolicy.UNTIMED_ONLY
     """What the door does with timed rights while it does not know the time."""
     follows_fire_of: tuple[Name, ...] = ()
@@ -160,10 +175,10 @@ class DoorConfig(_Table):
 class AllowListConfig(_Table):
     """Which list to trust, and what to do with an old one."""
 
-    verify_keys: tuple[Path, ...] = Field(default=(Path("list-verify.pub"),), min_length=1, max_length=2)
+    verify_keys: tuple[Place, ...] = Field(default=(Path("list-verify.pub"),), min_length=1, max_length=2)
     """Files with the site's public keys, 64 hex digits; relative to the state directory. Two, to rotate."""
-    poll_s: float = Field(default=30.0, ge=1.0, le=3600.0)
-    max_age_s: float | None = Field(default=None, ge=60.0)
+    poll_s: Number = Field(default=30.0, ge=1.0, le=3600.0)
+    max_age_s: Number | None = Field(default=None, ge=60.0)
     """None: a list never grows too old."""
     when_stale: StalePolicy = StalePolicy.CARRY_ON
     stale_groups: tuple[str, ...] = ()
@@ -173,16 +188,16 @@ class AllowListConfig(_Table):
 class JournalConfig(_Table):
     """Bounds of the journal."""
 
-    max_events: int = Field(default=250_000, ge=1_000, le=10_000_000)
-    max_mib: int = Field(default=256, ge=1, le=16_384)
+    max_events: Whole = Field(default=250_000, ge=1_000, le=10_000_000)
+    max_mib: Whole = Field(default=256, ge=1, le=16_384)
 
 
 class UplinkConfig(_Table):
     """Waits between attempts to reach the cloud: capped exponential with full jitter."""
 
-    first_wait_s: float = Field(default=0.1, gt=0.0, le=10.0)
-    max_wait_s: float = Field(default=60.0, ge=1.0, le=3600.0)
-    timeout_s: float = Field(default=10.0, ge=1.0, le=120.0)
+    first_wait_s: Number = Field(default=0.1, gt=0.0, le=10.0)
+    max_wait_s: Number = Field(default=60.0, ge=1.0, le=3600.0)
+    timeout_s: Number = Field(default=10.0, ge=1.0, le=120.0)
 
 
 class AwsConfig(_Table):

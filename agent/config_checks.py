@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.config import DoorConfig
 from agent.errors import Problem
+from cloud.contract.checks import shown
 
 
 def cross_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
@@ -15,9 +16,10 @@ def cross_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
     doors = [(place, door) for place, door in enumerate(_list(raw.get("door"))) if isinstance(door, Mapping)]
     yield from _twice(doors)
     yield from _pins(doors)
+    known = {name for _, door in doors if isinstance(name := door.get("id"), str)}
     for place, door in doors:
         yield from _timing(place, door)
-        yield from _fire(place, door, {other.get("id") for _, other in doors})
+        yield from _fire(place, door, known)
     yield from _stale(raw.get("allowlist"))
 
 
@@ -34,7 +36,7 @@ def _twice(doors: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
         if not isinstance(name, str):
             continue
         if (what, name) in first:
-            yield Problem(where, f"{what} {name!r} is used twice: also at {first[what, name]}")
+            yield Problem(where, f"{what} {shown(name)} is used twice: also at {first[what, name]}")
         first.setdefault((what, name), where)
 
 
@@ -47,25 +49,24 @@ def _pins(doors: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
             parts |= {f"door.{place}.inputs.{kind}": part for kind, part in inputs.items()}
         for where, part in parts.items():
             pin = part.get("pin") if isinstance(part, Mapping) else None
-            if not isinstance(pin, int):
+            if type(pin) is not int:
                 continue
             if pin in first:
-                yield Problem(f"{where}.pin", f"pin {pin} is used twice: also at {first[pin]}.pin")
+                yield Problem(f"{where}.pin", f"pin {shown(pin)} is used twice: also at {first[pin]}.pin")
             first.setdefault(pin, where)
 
 
 def _timing(place: int, door: Mapping[str, Any]) -> Iterator[Problem]:
     held, warned = (door.get(name, DoorConfig.model_fields[name].default) for name in ("held_open_s", "pre_alarm_s"))
     if isinstance(held, int | float) and isinstance(warned, int | float) and warned >= held:
-        yield Problem(
-            f"door.{place}.pre_alarm_s", f"is {warned}: it warns before held_open_s ({held}) and must be less"
-        )
+        what = f"is {shown(warned)}: it warns before held_open_s ({shown(held)}) and must be less"
+        yield Problem(f"door.{place}.pre_alarm_s", what)
 
 
-def _fire(place: int, door: Mapping[str, Any], known: set[Any]) -> Iterator[Problem]:
+def _fire(place: int, door: Mapping[str, Any], known: set[str]) -> Iterator[Problem]:
     for number, other in enumerate(_list(door.get("follows_fire_of"))):
-        if other not in known or other == door.get("id"):
-            yield Problem(f"door.{place}.follows_fire_of.{number}", f"{other!r} is no other door of this file")
+        if isinstance(other, str) and (other not in known or other == door.get("id")):
+            yield Problem(f"door.{place}.follows_fire_of.{number}", f"{shown(other)} is no other door of this file")
 
 
 def _stale(allowlist: object) -> Iterator[Problem]:

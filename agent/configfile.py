@@ -6,15 +6,22 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
 from agent.config import NAME_PATTERN, REGION_PATTERN, UID_PATTERN, Config
 from agent.config_checks import cross_problems
 from agent.errors import ConfigError, Problem
+from cloud.contract.checks import shown
 
-MAX_CONFIG_BYTES = 1 << 20
+MAX_CONFIG_BYTES: Final = 1 << 17
+MAX_LINE_BYTES: Final = 2048
+"""tomllib takes memory and time with the square of the parts of a dotted key, and a key is on one line."""
+MAX_DEPTH: Final = 16
+"""The schema needs six."""
+MAX_PROBLEMS: Final = 100
+"""Of a file that is no configuration at all; the rest is a number."""
 _PATTERNS = {
     NAME_PATTERN: "letters, digits, - and _, at most 64, beginning with a letter or digit",
     UID_PATTERN: "a card's UID is 4 to 16 bytes in hex",
@@ -25,16 +32,20 @@ _PATTERNS = {
 def load(path: Path) -> Config:
     """The checked configuration; relative paths are relative to the file. Raises ConfigError with every problem."""
     raw = _read(path)
-    problems = list(cross_problems(raw))
+    spanning = list(cross_problems(raw))
+    problems, more = spanning[:MAX_PROBLEMS], max(0, len(spanning) - MAX_PROBLEMS)
     config: Config | None = None
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=True)
         # A door list whose doors all have faults is not short of doors.
-        problems += [_explain(fault, raw) for fault in faults if not (fault["type"] == "too_short" and fault["input"])]
+        meant = [fault for fault in faults if not (fault["type"] == "too_short" and fault["input"])]
+        more += max(0, len(meant) - MAX_PROBLEMS)
+        problems += [_explain(fault, raw) for fault in meant[:MAX_PROBLEMS]]
     if problems or config is None:
-        raise ConfigError(str(path), sorted(set(problems), key=lambda problem: (problem.where, problem.what)))
+        found = sorted(set(problems), key=lambda problem: (problem.where, problem.what))
+        raise ConfigError(str(path), [*found, *([Problem("file", f"and {more} more")] if more else [])])
     base = path.resolve().parent
     device = config.device
     placed = {"state_dir": base / device.state_dir, "socket": None if device.socket is None else base / device.socket}
@@ -43,13 +54,36 @@ def load(path: Path) -> Config:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(str(path), [Problem("file", f"is larger than {MAX_CONFIG_BYTES} bytes")])
-        return tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            data = file.read(MAX_CONFIG_BYTES + 1)
     except OSError as error:
         raise ConfigError(str(path), [Problem("file", error.strerror or str(error))]) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    if len(data) > MAX_CONFIG_BYTES:
+        raise ConfigError(str(path), [Problem("file", f"is larger than {MAX_CONFIG_BYTES} bytes")])
+    lines = data.split(b"\n")
+    long = next((number for number, line in enumerate(lines, start=1) if len(line) > MAX_LINE_BYTES), None)
+    if long is not None:
+        raise ConfigError(str(path), [Problem("file", f"line {long} is longer than {MAX_LINE_BYTES} bytes")])
+    try:
+        raw = tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
         raise ConfigError(str(path), [Problem("file", f"is not TOML: {error}")]) from error
+    if _is_too_deep(raw):
+        raise ConfigError(str(path), [Problem("file", f"has values more than {MAX_DEPTH} levels deep")])
+    return raw
+
+
+def _is_too_deep(raw: Any) -> bool:
+    """Whether values are nested so deep that those who walk them, our vendors included, could run out of stack."""
+    level = [raw]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    return bool(level)
 
 
 def _explain(fault: Any, raw: Mapping[str, Any]) -> Problem:
@@ -67,13 +101,18 @@ def _explain(fault: Any, raw: Mapping[str, Any]) -> Problem:
         if kind == "union_tag_not_found":
             return Problem(where, "is missing", f"one of {', '.join(sorted(allowed))}" if allowed != [""] else None)
         tag = str(fault["ctx"]["tag"])
-        return Problem(where, f"is {tag!r}, not one of {', '.join(allowed)}", _similar(tag, allowed))
+        return Problem(where, f"is {shown(tag)}, not one of {', '.join(allowed)}", _similar(tag, allowed))
     if kind in ("enum", "literal_error"):
         allowed = [part.strip(" '") for part in str(fault["ctx"]["expected"]).replace(" or ", ", ").split(",")]
-        return Problem(where, f"is {given!r}, not one of {', '.join(allowed)}", _similar(str(given), allowed))
-    message = _PATTERNS.get(fault.get("ctx", {}).get("pattern", ""), fault["msg"][0].lower() + fault["msg"][1:])
-    shown = "" if isinstance(given, Mapping | list) else f"is {given!r}: "
-    return Problem(where, f"{shown}{message}")
+        hint = _similar(given, allowed) if isinstance(given, str) else None
+        return Problem(where, f"is {shown(given)}, not one of {', '.join(allowed)}", hint)
+    if kind == "value_error":
+        return Problem(where, str(fault["ctx"]["error"]))
+    pattern = fault.get("ctx", {}).get("pattern", "")
+    message = _PATTERNS.get(pattern, fault["msg"][0].lower() + fault["msg"][1:])
+    # What may be a card's number is not repeated: a reload writes its problems to the log.
+    hidden = pattern == UID_PATTERN or isinstance(given, Mapping | list)
+    return Problem(where, message if hidden else f"is {shown(given)}: {message}")
 
 
 def _real_steps(loc: tuple[int | str, ...], raw: Mapping[str, Any]) -> list[int | str]:

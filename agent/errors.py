@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.printable import one_line
+
 
 class AgentError(Exception):
     """Root of all errors of the edge."""
@@ -22,12 +24,17 @@ class AgentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a configuration."""
+    """One thing that is wrong with a configuration; one printable line, whatever stands in the file."""
 
     where: str
     """Dotted path, such as `door.0.lock.pin`."""
     what: str
     hint: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("where", "what", "hint"):
+            text = getattr(self, name)
+            object.__setattr__(self, name, None if text is None else one_line(text))
 
 
 class ConfigError(AgentError, ValueError):

@@ -157,7 +157,10 @@ class AllowListReader(Protocol):
 
 
 class AllowListStore(Protocol):
-    """The sync thread's side: applies whole versions, each in one transaction."""
+    """The sync thread's side: applies whole versions, each in one transaction.
+
+    What is signed and can be read, but is more than a door can hold, raises ContractError and changes nothing.
+    """
 
     def position(self) -> ListPosition | None:
         """Which list is held; None before the first."""

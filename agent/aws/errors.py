@@ -130,6 +130,7 @@ def classify(error: BaseException, doing: str) -> UplinkError | None:
     # Imported here: a controller without [aws] never loads it.
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
 
     if isinstance(error, ClientError):
         answer = error.response.get("Error", {})
@@ -141,7 +142,8 @@ def classify(error: BaseException, doing: str) -> UplinkError | None:
         return failure(_kind_of_local(error), text)
     if isinstance(error, RuntimeError) and _STILL_EXPIRED in str(error):
         return failure(FailureKind.CREDENTIALS_OR_CLOCK, text)
-    if isinstance(error, OSError | ResponseParserError):
+    # urllib3's own pass through botocore where a body is read after its head was taken for good.
+    if isinstance(error, OSError | ResponseParserError | HTTPError):
         return failure(FailureKind.TRANSPORT, text)
     if isinstance(error, _UNREADABLE):
         # Without the error's own text: it may quote the answer.

@@ -27,8 +27,10 @@ class KinesisSink:
             results = answer.get("Records", [])
             result = results[0] if len(results) == 1 else {}
             # A request is answered with 200 even when no record of it was taken.
-            code, message = result.get("ErrorCode"), str(result.get("ErrorMessage", ""))
-            numbered = bool(result.get("SequenceNumber")) and not answer.get("FailedRecordCount")
+            code, message = str(result.get("ErrorCode") or ""), str(result.get("ErrorMessage", ""))
+            number = result.get("SequenceNumber")
+            # botocore takes the answer's values as they are, whatever their type.
+            numbered = isinstance(number, str) and bool(number) and not answer.get("FailedRecordCount")
         if code:
             raise failure(kind_of_code(code), f"PutRecords: {code}: {message}")
         if not numbered:

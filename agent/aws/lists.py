@@ -10,7 +10,7 @@ from agent.aws.errors import Translated, failure
 from agent.aws.session import AwsSession
 from agent.errors import FailureKind
 from cloud.contract.allowlist import (
-    MAX_INFLATED_BYTES,
+    MAX_SNAPSHOT_BYTES,
     Delta,
     Head,
     Snapshot,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES: Final = 1 << 18
 """A snapshot is read in pieces of this size, so that one that is too big is noticed before it fills the memory."""
+
+MAX_EMPTY_PAGES: Final = 10
+"""In a row. A query without a filter has none; an endpoint that promises more for ever must not hold the sync."""
 
 
 class DynamoListSource:
@@ -49,7 +52,7 @@ class DynamoListSource:
         bucket: str,
         site: str,
         keys: Sequence[Ed25519PublicKey],
-        max_bytes: int = MAX_INFLATED_BYTES,
+        max_bytes: int = MAX_SNAPSHOT_BYTES,
     ) -> None:
         self._session = session
         self._table = table
@@ -83,6 +86,7 @@ class DynamoListSource:
         _, last = delta_key(self._site, epoch, upto)
         client = self._session.dynamodb()
         start: Mapping[str, Any] | None = None
+        empty = 0
         while True:
             more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
             with self._session.call("Query"):
@@ -93,8 +97,11 @@ class DynamoListSource:
                     ConsistentRead=True,
                     **more,
                 )
-                items, start = page.get("Items", []), page.get("LastEvaluatedKey")
+                items, start = list(page.get("Items") or ()), page.get("LastEvaluatedKey")
             _check_answered(page, "Query")
+            empty = 0 if items else empty + 1
+            if empty > MAX_EMPTY_PAGES:
+                raise failure(FailureKind.SERVICE, "Query: one page after another with nothing on it")
             for item in items:
                 delta = open_delta(_text(item, "delta"), _changes(item), self._keys)
                 self._check_site(delta, "delta")
@@ -139,14 +146,20 @@ def _check_answered(answer: Mapping[str, Any], doing: str) -> None:
 
 
 def _text(item: "Mapping[str, AttributeValueTypeDef]", what: str) -> str:
-    value = item.get("doc", {}).get("S")
+    value = _attribute(item, "doc").get("S")
     if not isinstance(value, str):
         raise ContractError(f"{what}: attribute doc is missing or no string")
     return value
 
 
+def _attribute(item: object, name: str) -> Mapping[str, Any]:
+    """An attribute of an item; empty where there is none. botocore lets null through at every level."""
+    value = item.get(name) if isinstance(item, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
 def _changes(item: "Mapping[str, AttributeValueTypeDef]") -> bytes:
-    value = item.get("changes", {}).get("B")
+    value = _attribute(item, "changes").get("B")
     if not isinstance(value, bytes):
         raise ContractError("delta: attribute changes is missing or not binary")
     return value

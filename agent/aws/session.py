@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import structlog
 
+from agent.aws.bounded import bounded
 from agent.aws.errors import Translated, classify, mendable
 from agent.aws.models import slim
 from agent.aws.signing import TrustedTime
@@ -46,7 +47,7 @@ class AwsSession:
 
     Args:
         region: AWS region.
-        timeout_s: To connect, and to wait for the next byte of an answer.
+        timeout_s: To connect, and to wait for the next byte of an answer; see `bounded` for the whole of it.
         clock: What signatures, credentials and certificates go by; None: the system's clock.
         fetch: Where credentials come from instead of the standard variables.
         monotonic: Monotonic seconds.
@@ -89,21 +90,21 @@ class AwsSession:
         """The client of the stream; raises Transient, RuntimeError once closed."""
         with self._lock, Translated("kinesis client"):
             if self._kinesis is None:
-                self._kinesis = self._open().client("kinesis", config=self._config())
+                self._kinesis = bounded(self._open().client("kinesis", config=self._config()), self._timeout_s)
             return self._kinesis
 
     def dynamodb(self) -> "DynamoDBClient":
         """The client of the table; raises Transient, RuntimeError once closed."""
         with self._lock, Translated("dynamodb client"):
             if self._dynamodb is None:
-                self._dynamodb = self._open().client("dynamodb", config=self._config())
+                self._dynamodb = bounded(self._open().client("dynamodb", config=self._config()), self._timeout_s)
             return self._dynamodb
 
     def s3(self) -> "S3Client":
         """The client of the bucket; raises Transient, RuntimeError once closed."""
         with self._lock, Translated("s3 client"):
             if self._s3 is None:
-                self._s3 = self._open().client("s3", config=self._config())
+                self._s3 = bounded(self._open().client("s3", config=self._config()), self._timeout_s)
             return self._s3
 
     def call(self, doing: str) -> AbstractContextManager[None]:

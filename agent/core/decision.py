@@ -154,6 +154,7 @@ def _groups(policy: Policy, person: Person, door: str, clock: ClockPolicy, at_s:
     """The best that any group offers: open now, else not now, else nothing."""
     closed: list[tuple[str, Schedule]] = []
     useless: list[str] = []
+    shut: set[str] = set()
     for name in person.groups:
         group = policy.groups.get(name)
         if group is None:
@@ -169,9 +170,11 @@ def _groups(policy: Policy, person: Person, door: str, clock: ClockPolicy, at_s:
                 if clock is ClockPolicy.IGNORE_SCHEDULES:
                     return None, f"group {name} opens {door}: schedule {wanted} is ignored without a known time"
                 closed.append((name, schedule))
-            elif open_at(schedule, at_s):
+            # Each schedule is looked at once, however many groups name it: a decision must not take long.
+            elif wanted not in shut and open_at(schedule, at_s):
                 return None, f"group {name} opens {door}: {schedule_text(schedule, at_s, is_open=True)}"
             else:
+                shut.add(wanted)
                 closed.append((name, schedule))
     if not closed:
         return Reason.NO_GROUP, _listed([f"no group of person {person.id} opens {door}", *useless])

@@ -8,7 +8,9 @@ import grp
 import json
 import os
 import socket
+import stat
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +27,7 @@ MAX_PATH_BYTES: Final = 107
 MAX_CLIENTS: Final = 16
 """Full policy: a further client is told so and let go."""
 IDLE_S: Final = 30.0
-"""A client that says nothing for this long is let go."""
+"""A client that sends no whole request for this long is let go."""
 SEND_S: Final = 5.0
 """A client that does not read for this long is let go."""
 GROUP: Final = "cardea"
@@ -41,6 +43,7 @@ class ControlServer:
         self._path = path
         self._handler = handler
         self._listener: socket.socket | None = None
+        self._inode = 0
         self._clients: set[socket.socket] = set()
         self._lock = threading.Lock()
 
@@ -50,18 +53,25 @@ class ControlServer:
         making = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         if len(os.fsencode(making)) > MAX_PATH_BYTES:
             raise ControlError(f"{self._path}: too long for a Unix socket's path")
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._refuse_open_folder()
             self._refuse_second()
             making.unlink(missing_ok=True)
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             listener.bind(os.fspath(making))
             with contextlib.suppress(KeyError, PermissionError):
                 os.chown(making, -1, grp.getgrnam(GROUP).gr_gid)
             making.chmod(0o660)
             listener.listen(MAX_CLIENTS)
             making.rename(self._path)
-        except OSError as error:
+            self._inode = self._path.lstat().st_ino
+        except (OSError, ControlError) as error:
+            listener.close()
+            with contextlib.suppress(OSError):
+                making.unlink(missing_ok=True)
+            if isinstance(error, ControlError):
+                raise
             raise ControlError(f"{self._path}: {error.strerror or error}") from error
         listener.settimeout(0.5)
         self._listener = listener
@@ -83,13 +93,14 @@ class ControlServer:
             if full:
                 self._refuse(client)
                 continue
+            thread = threading.Thread(target=self._serve, args=(client, stop), name="control-client", daemon=True)
             try:
-                threading.Thread(target=self._serve, args=(client, stop), name="control-client", daemon=True).start()
+                thread.start()
             except (RuntimeError, MemoryError) as error:
-                # No memory for one more thread: this client goes, or it would keep its place for ever.
+                # The system has no thread to spare: this client goes, or it would keep its place for ever.
                 log.warning("control.refused", why=str(error))
-                with self._lock, client:
-                    self._clients.discard(client)
+                self._forget(client)
+                client.close()
 
     def close(self) -> None:
         """Let all clients go and remove the socket; idempotent."""
@@ -98,16 +109,29 @@ class ControlServer:
         self._listener.close()
         self._listener = None
         with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+            # Only our own: another agent may have the place by now.
+            if self._path.lstat().st_ino == self._inode:
+                self._path.unlink()
         with self._lock:
             for client in self._clients:
                 with contextlib.suppress(OSError):
                     client.shutdown(socket.SHUT_RDWR)
 
+    def _refuse_open_folder(self) -> None:
+        """Raise when anybody could put a socket of his own in place of ours: our clients would tell him of cards."""
+        mode = self._path.parent.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise ControlError(f"{self._path.parent}: anybody may replace files there (mode {stat.S_IMODE(mode):04o})")
+
     def _refuse_second(self) -> None:
-        """Raise when a living agent has the socket; that of a dead one is replaced."""
-        if not self._path.is_socket():
+        """Raise when a living agent has the socket, or something else the name; a dead agent's socket is replaced."""
+        try:
+            mode = self._path.lstat().st_mode
+        except FileNotFoundError:
             return
+        if not stat.S_ISSOCK(mode):
+            what = "a symbolic link" if stat.S_ISLNK(mode) else "a file that is no socket"
+            raise ControlError(f"{self._path}: is {what}; remove it, or name another place")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(2.0)
             try:
@@ -125,17 +149,20 @@ class ControlServer:
     def _serve(self, client: socket.socket, stop: threading.Event) -> None:
         try:
             with client:
-                client.settimeout(IDLE_S)
                 pending = b""
+                give_up_s = time.monotonic() + IDLE_S
                 while not stop.is_set():
                     line, separator, rest = pending.partition(b"\n")
                     if separator:
                         pending = rest
                         self._answer(client, line)
+                        give_up_s = time.monotonic() + IDLE_S
                         continue
                     if len(pending) > MAX_REQUEST_BYTES:
                         client.sendall(_line({"ok": False, "error": f"request over {MAX_REQUEST_BYTES} bytes"}))
                         return
+                    # Of the whole request: a byte now and then does not keep a place.
+                    client.settimeout(max(0.001, give_up_s - time.monotonic()))
                     received = client.recv(MAX_REQUEST_BYTES)
                     if not received:
                         return
@@ -143,8 +170,11 @@ class ControlServer:
         except OSError as error:
             log.debug("control.client_gone", error=str(error))
         finally:
-            with self._lock:
-                self._clients.discard(client)
+            self._forget(client)
+
+    def _forget(self, client: socket.socket) -> None:
+        with self._lock:
+            self._clients.discard(client)
 
     def _answer(self, client: socket.socket, line: bytes) -> None:
         client.settimeout(SEND_S)
@@ -161,12 +191,12 @@ class ControlServer:
             # A fault of ours must reach the log, and must not cost the daemon its control socket.
             log.exception("control.failed")
             client.sendall(_line({"ok": False, "error": f"internal error: {type(error).__name__}"}))
-        client.settimeout(IDLE_S)
 
 
 def _request(line: bytes) -> Mapping[str, Any]:
     try:
-        request = json.loads(line)
+        # Decoded here: json.loads would take UTF-16 too, and half characters.
+        request = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
         raise ControlError("the request is not JSON") from None
     if not isinstance(request, dict) or not isinstance(request.get("op"), str):

@@ -167,7 +167,7 @@ class Follower:
                 detail = f"delta: from {delta.prev_version} to {delta.version} does not follow {expected - 1}"
                 raise _Refused(reason, detail, delta.epoch, delta.version)
             self._check_shrink(delta, "delta")
-            self._apply(self._store.apply_delta(delta))
+            self._apply(partial(self._store.apply_delta, delta), delta)
             expected = delta.version + 1
         if expected <= upto:
             raise _Refused(Reason.MALFORMED, f"delta: {expected} is missing, the head says {upto}", epoch, expected)
@@ -184,7 +184,7 @@ class Follower:
         if reason is not None:
             raise _Refused(reason, "snapshot: not newer than what is held", snapshot.epoch, snapshot.version)
         self._check_shrink(snapshot, "snapshot")
-        self._apply(self._store.apply_snapshot(snapshot))
+        self._apply(partial(self._store.apply_snapshot, snapshot), snapshot)
 
     def _check_shrink(self, change: Delta | Snapshot, what: str) -> None:
         removed, held = self._store.removals(change)
@@ -192,7 +192,11 @@ class Follower:
             detail = f"{what}: takes {removed} of {held} cards away and is not signed as meant"
             raise _Refused(Reason.SHRINK, detail, change.epoch, change.version)
 
-    def _apply(self, applied: Applied) -> None:
+    def _apply(self, apply: Callable[[], Applied], change: Delta | Snapshot) -> None:
+        try:
+            applied = apply()
+        except ContractError as error:
+            raise _Refused(_reason(error), str(error), change.epoch, change.version) from error
         self.applied += 1
         self._told.applied(applied)
 

@@ -15,7 +15,8 @@ from agent.runtime.controller import Controller
 from agent.runtime.doors import ReaderPlace, TapOutcome
 from agent.runtime.hub import Hub
 from agent.runtime.inbox import Inbox
-from agent.runtime.messages import Ask, FireReset
+from agent.runtime.messages import Ask, FireReset, Message
+from cloud.contract.checks import shown
 from hardware.errors import HardwareError
 
 ANSWER_S: Final = 5.0
@@ -126,7 +127,7 @@ class Operations:
         if not _is_count(since) or not _is_count(limit):
             raise ControlError("since and limit are whole numbers from 0")
         if door is not None and door not in self._doors:
-            raise ControlError(f"no door {door!r}; there are {', '.join(self._doors)}")
+            raise ControlError(f"no door {shown(door)}; there are {', '.join(self._doors)}")
         stored = self._journal.events(since=since, door=door, limit=min(limit, MAX_EVENTS))
         return {"events": [{**item.event.to_json(), "sent": item.sent} for item in stored]}
 
@@ -157,8 +158,8 @@ class Operations:
     def _op_fire_reset(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         door = request.get("door")
         if door is not None and door not in self._doors:
-            raise ControlError(f"no door {door!r}; there are {', '.join(self._doors)}")
-        self._inbox.post(FireReset(door, "control socket"))
+            raise ControlError(f"no door {shown(door)}; there are {', '.join(self._doors)}")
+        self._post(FireReset(door, "control socket"))
         return {"result": {"door": door}}
 
     def _card(self, request: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -175,16 +176,21 @@ class Operations:
         there = ", ".join(known) or "none"
         if wanted is None:
             raise ControlError(f"which {what}? there are: {there}")
-        raise ControlError(f"no {what} {str(wanted)[:80]!r}; there are: {there}")
+        raise ControlError(f"no {what} {shown(wanted)}; there are: {there}")
 
     def _ask(self, question: Callable[[], Any]) -> Any:
         answer: Future[Any] = Future()
-        self._inbox.post(Ask(question, answer))
+        self._post(Ask(question, answer))
         try:
             return answer.result(ANSWER_S)
         except TimeoutError:
             answer.cancel()
             raise ControlError(f"the controller did not answer within {ANSWER_S:g} s") from None
+
+    def _post(self, message: Message) -> None:
+        # Offered, not posted: a client's thread must not wait for ever for a controller that is stuck.
+        if not self._inbox.offer(message):
+            raise ControlError("the controller has too much to do: its inbox is full")
 
 
 def tap_result(outcome: TapOutcome) -> Mapping[str, Any]:

@@ -120,6 +120,9 @@ class SqliteAllowListStore:
 
     def _arrive(self, change: Delta | Snapshot, changes: Changes) -> Applied:
         (cards,) = self._db.execute("SELECT count(*) FROM card").fetchone()
+        (rights_bytes,) = self._db.execute("SELECT sum(length(body)) FROM item").fetchone()
+        if (rights_bytes or 0) > schema.MAX_RIGHTS_BYTES:
+            raise ContractError(f"list: {rights_bytes} bytes of rights, {schema.MAX_RIGHTS_BYTES} fit")
         row = change.epoch, change.version, instant(change.at), cards
         self._db.execute("INSERT OR REPLACE INTO list VALUES (1, ?, ?, ?, ?)", row)
         return Applied(ListPosition(change.epoch, change.version), cards, changes.refused)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from agent.ports import RefusedItem
+from agent.printable import one_line
 from agent.storage import allowlist_schema as schema
 from cloud.contract.allowlist import Change
 from cloud.contract.errors import ContractError
@@ -16,6 +17,7 @@ _BATCH: Final = 1000
 _MOST_REPORTED: Final = 100
 """A list of a later release could refuse every item; the rest is counted in one entry."""
 _CREDENTIAL: Final = re.compile(r"[0-9a-f]{32}")
+_CARD_NUMBER: Final = re.compile(r"[0-9]{6,}|([0-9A-Fa-f]{2}[ :-]?){4,16}")
 _REMOVED_IF_UNREADABLE: Final = frozenset({Kind.CARD, Kind.PERSON, Kind.GROUP, Kind.SCHEDULE})
 """What admits somebody. Of doors and areas the last readable state stays: theirs are lockdown and anti-passback."""
 
@@ -125,8 +127,15 @@ def is_readable(raw: Mapping[str, Any]) -> bool:
 
 
 def _refusal(raw: Mapping[str, Any], error: ContractError) -> RefusedItem:
-    kind, identifier = raw.get("kind"), raw.get("id")
+    kind, identifier, what = raw.get("kind"), raw.get("id"), str(error)[:200]
     if kind == Kind.CARD and card_key(identifier) is None:
         # The id could be a raw card number, and this goes into logs and events.
         return RefusedItem(Kind.CARD, "?", "id is not a keyed hash of 32 hex digits")
-    return RefusedItem(str(kind)[:64], str(identifier)[:64], str(error)[:200])
+    if isinstance(kind, str) and kind in Kind._value2member_map_:
+        return RefusedItem(kind, one_line(identifier, 64) if isinstance(identifier, str) else "?", what)
+    # Of a kind that is not known the id may be anything, a card's number too.
+    return RefusedItem(_harmless(kind), _harmless(identifier), what)
+
+
+def _harmless(value: object) -> str:
+    return one_line(value, 64) if isinstance(value, str) and not _CARD_NUMBER.fullmatch(value) else "?"

@@ -13,12 +13,16 @@ from typing import Any, Final
 from agent.core.model import Holder, Policy
 from agent.storage.database import BUSY_S
 from agent.storage.files import make_private
+from cloud.contract.allowlist import MAX_RIGHTS_BYTES as MAX_WIRE_RIGHTS_BYTES
 from cloud.contract.itemcodec import item_json, parse_item
 from cloud.contract.items import Area, Card, CardStatus, Door, Group, Item, Person, Schedule
 
 FILE_NAME: Final = "allowlist.db"
 SCHEMA_VERSION: Final = 1
 TABLES: Final = frozenset({"list", "card", "person", "item"})
+MAX_RIGHTS_BYTES: Final = 2 * MAX_WIRE_RIGHTS_BYTES
+"""Of all items but cards and persons, as they are kept: with what the wire leaves out. All are held in memory, at
+every start: more than fits would end the agent again and again."""
 _STATUSES: Final = tuple(CardStatus)
 _TABLES: Final = f"""
 BEGIN;

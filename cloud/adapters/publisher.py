@@ -35,6 +35,7 @@ from cloud.domain.lists import (
     cards,
     cards_removed,
     check,
+    check_rights,
     difference,
     index,
     next_epoch,
@@ -108,6 +109,7 @@ class Publisher:
         Raises ContractError for a malformed item, ShrinkRefused, Conflict.
         """
         after = index(documents)
+        check_rights(after)
         held = self._read()
         if held is not None:
             _refuse_shrink(held.items, after, allow_shrink=allow_shrink)
@@ -129,6 +131,7 @@ class Publisher:
             if change.item is not None and check(change.item) != (change.kind, change.id):
                 raise ContractError(f"{change.kind} {change.id!r}: the item says that it is another")
         after = applied(held.items, changes)
+        check_rights(after)
         _refuse_shrink(held.items, after, allow_shrink=allow_shrink)
         return self._advance(held, after, allow_shrink)
 

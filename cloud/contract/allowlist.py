@@ -8,6 +8,7 @@ packed changes are the binary attribute `changes`. `epoch` and `version` stand b
 import gzip
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -22,10 +23,18 @@ from cloud.contract.signing import sign, verify
 LIST_VERSION: Final = 1
 MAX_DELTA_BYTES: Final = 300_000
 """Of the compressed changes: an item of the table holds 400 KB."""
-MAX_DELTA_INFLATED_BYTES: Final = 16 << 20
-"""A door stops inflating a delta here: ids are random and hardly shrink, so that real changes are far below."""
+MAX_DELTA_INFLATED_BYTES: Final = 4 << 20
+"""A door stops inflating a delta here: ids are random and hardly shrink, so that real changes are far below. What this
+much JSON can come to in memory, 100 MB of empty lists, a small controller still bears."""
+MAX_SNAPSHOT_BYTES: Final = 32 << 20
+"""A door reads a snapshot no further: 250,000 cards and persons with random ids are 13 MB."""
 MAX_INFLATED_BYTES: Final = 256 << 20
-"""A door stops inflating here: 250,000 cards and persons are about 60 MB of JSON."""
+"""A door stops inflating here: 250,000 cards and persons are about 67 MB of JSON."""
+MAX_ITEMS: Final = 1_000_000
+"""Of a snapshot: a door walks over all of them several times."""
+MAX_RIGHTS_BYTES: Final = 4 << 20
+"""Of all items but cards and persons, in wire form: a door holds these in memory. A thousand groups of fifty doors
+are 2 MB."""
 
 # The fields that are signed, by document. No two documents have the same: none can be taken for another.
 _HEAD: Final[Mapping[str, type]] = {
@@ -102,10 +111,12 @@ class PackedItems(Collection[Mapping[str, Any]]):
 
     __slots__ = ("_body", "_count")
 
-    def __init__(self, body: bytes) -> None:
-        """Walk the body once, so that later walks can't fail; raises ContractError."""
+    def __init__(self, body: bytes, count: int) -> None:
+        """Walk the body once, so that later walks can't fail; raises ContractError, also unless it holds `count`."""
         self._body = body
-        self._count = sum(1 for _ in self)
+        self._count = count
+        if sum(1 for _ in islice(self, count + 1)) != count:
+            raise ContractError("snapshot: number of items differs from the header")
 
     def __len__(self) -> int:
         return self._count
@@ -174,6 +185,8 @@ def open_delta(text: str, packed: bytes, keys: Sequence[Ed25519PublicKey]) -> De
     values = _typed(document, "delta", _DELTA)
     if values.pop("changes_sha256") != sha256_hex(packed):
         raise HashMismatchError("delta: changes are not the bytes that were signed")
+    if len(packed) > MAX_DELTA_BYTES:
+        raise ContractError(f"delta: above {MAX_DELTA_BYTES} bytes")
     lines = parse_json(inflate(packed, MAX_DELTA_INFLATED_BYTES, "delta"), "delta")
     if not isinstance(lines, list):
         raise ContractError("delta: changes are not a list")
@@ -186,6 +199,8 @@ def seal_snapshot(snapshot: Snapshot, key: Ed25519PrivateKey) -> bytes:
     if len(lines) > MAX_INFLATED_BYTES:
         raise ContractError(f"snapshot: {len(lines)} bytes, {MAX_INFLATED_BYTES} fit")
     body = gzip.compress(lines, mtime=0)
+    if len(body) > MAX_SNAPSHOT_BYTES or len(snapshot.items) > MAX_ITEMS:
+        raise ContractError(f"snapshot: {len(body)} bytes and {len(snapshot.items)} items, more than fit")
     document: dict[str, Any] = {
         "v": LIST_VERSION, "site": snapshot.site, "epoch": snapshot.epoch, "version": snapshot.version,
         "at": snapshot.at, "allow_shrink": snapshot.allow_shrink, "items": len(snapshot.items),
@@ -203,10 +218,10 @@ def open_snapshot(data: bytes, keys: Sequence[Ed25519PublicKey]) -> Snapshot:
     values = _typed(document, "snapshot", _SNAPSHOT)
     if values.pop("body_sha256") != sha256_hex(body):
         raise HashMismatchError("snapshot: body is not the bytes that were signed")
-    items = PackedItems(body)
-    if len(items) != values.pop("items"):
-        raise ContractError("snapshot: number of items differs from the header")
-    return Snapshot(**values, items=items)
+    count = values.pop("items")
+    if count > MAX_ITEMS or len(body) > MAX_SNAPSHOT_BYTES:
+        raise ContractError(f"snapshot: {count} items in {len(body)} bytes, more than fit")
+    return Snapshot(**values, items=PackedItems(body, count))
 
 
 def _change(line: Any) -> Change:

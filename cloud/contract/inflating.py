@@ -31,14 +31,7 @@ def inflate_lines(data: bytes, limit_bytes: int, what: str) -> Iterator[bytes]:
     """
     inflater = zlib.decompressobj(wbits=31)
     inflated_bytes, begun = 0, b""
-    while not inflater.eof:
-        try:
-            chunk = inflater.decompress(data, _CHUNK_BYTES)
-        except zlib.error as error:
-            raise ContractError(f"{what}: gzip: {error}") from None
-        data = inflater.unconsumed_tail
-        if not chunk and not data:
-            break
+    for chunk in _chunks(inflater, data, what):
         inflated_bytes += len(chunk)
         if inflated_bytes > limit_bytes:
             raise ContractError(f"{what}: above {limit_bytes} bytes")
@@ -49,6 +42,24 @@ def inflate_lines(data: bytes, limit_bytes: int, what: str) -> Iterator[bytes]:
     _check_end(inflater, what)
     if begun:
         raise ContractError(f"{what}: the last line does not end")
+
+
+def _chunks(inflater: "zlib._Decompress", data: bytes, what: str) -> Iterator[bytes]:
+    # In pieces: the inflater copies what it has not read at each call, which for a large body takes minutes.
+    left = memoryview(data)
+    while left and not inflater.eof:
+        piece: bytes | memoryview = left[:_CHUNK_BYTES]
+        left = left[_CHUNK_BYTES:]
+        while piece and not inflater.eof:
+            try:
+                chunk = inflater.decompress(piece, _CHUNK_BYTES)
+            except zlib.error as error:
+                raise ContractError(f"{what}: gzip: {error}") from None
+            piece = inflater.unconsumed_tail
+            if chunk:
+                yield chunk
+    if left:
+        raise ContractError(f"{what}: gzip: followed by something else")
 
 
 def _check_end(inflater: "zlib._Decompress", what: str) -> None:

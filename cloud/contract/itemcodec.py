@@ -28,6 +28,8 @@ from cloud.contract.items import (
 )
 
 ITEM_VERSION: Final = 1
+MAX_WINDOWS: Final = 200
+"""Of a schedule, each of which a decision may look at."""
 # ASCII: \d alone takes the digits of every script.
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
@@ -168,7 +170,10 @@ def _schedule(document: Mapping[str, Any]) -> Schedule:
     zone = document.get("zone")
     if not isinstance(zone, str) or not _is_zone(zone):
         raise ContractError(f"zone {shown(zone)} is not an IANA time zone")
-    windows = tuple(_window(window) for window in _list(document, "windows"))
+    listed = _list(document, "windows")
+    if len(listed) > MAX_WINDOWS:
+        raise ContractError(f"windows are more than {MAX_WINDOWS}")
+    windows = tuple(_window(window) for window in listed)
     return Schedule(id=_identifier(document, "id"), zone=zone, windows=windows)
 
 

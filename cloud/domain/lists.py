@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from cloud.contract.allowlist import Change, Head
+from cloud.contract.allowlist import MAX_RIGHTS_BYTES, Change, Head
+from cloud.contract.canonical import canonical_bytes
 from cloud.contract.errors import ContractError
 from cloud.contract.itemcodec import parse_item
 from cloud.contract.items import Kind
@@ -53,6 +54,13 @@ def applied(before: Items, changes: Iterable[Change]) -> dict[ItemKey, Mapping[s
         elif items.pop(key, None) is None:
             raise ContractError(f"{change.kind} {change.id!r} is not there to be deleted")
     return items
+
+
+def check_rights(items: Items) -> None:
+    """Raise ContractError when groups, schedules, doors and areas are more than a door can hold in memory."""
+    size = sum(len(canonical_bytes(item)) for (kind, _), item in items.items() if kind not in (Kind.CARD, Kind.PERSON))
+    if size > MAX_RIGHTS_BYTES:
+        raise ContractError(f"groups, schedules, doors and areas: {size} bytes, {MAX_RIGHTS_BYTES} fit")
 
 
 def cards(items: Items) -> int:

@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import ControlError
+from agent.runtime import control
 from agent.runtime.control import MAX_CLIENTS, MAX_REQUEST_BYTES, ControlServer
 
 
@@ -147,3 +149,66 @@ def test_a_path_too_long_for_a_socket_is_said(tmp_path: Path) -> None:
     """The limit is the kernel's; the words are ours."""
     with pytest.raises(ControlError, match="too long for a Unix socket"):
         ControlServer(tmp_path / ("x" * 120), handler).open()
+
+
+def test_a_busy_but_endless_request_does_not_keep_a_place(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is for the whole request: a byte now and then does not renew it."""
+    monkeypatch.setattr(control, "IDLE_S", 0.3)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(os.fspath(path))
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            trickle(client)
+
+
+def trickle(client: socket.socket) -> None:
+    """A byte now and then, for long."""
+    for _ in range(10_000):
+        client.sendall(b" ")
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling"])
+def test_what_is_no_socket_is_not_replaced(tmp_path: Path, kind: str) -> None:
+    """A slip in the configuration must not cost a file, and a link leads who knows where."""
+    place, other = tmp_path / "control.sock", tmp_path / "other"
+    match kind:
+        case "file":
+            place.write_text("precious")
+        case "folder":
+            place.mkdir()
+        case "link":
+            other.write_text("precious")
+            place.symlink_to(other)
+        case _:
+            place.symlink_to(other)
+    with pytest.raises(ControlError, match="remove it"):
+        ControlServer(place, handler).open()
+    assert [entry.name for entry in sorted(tmp_path.iterdir())] == ["control.sock"] + ["other"] * (kind == "link")
+    assert kind != "file" or place.read_text() == "precious"
+
+
+def test_a_folder_that_is_open_to_all_is_refused(tmp_path: Path) -> None:
+    """Anybody could put a socket of his own there; the sticky bit of /tmp prevents that."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(ControlError, match="anybody may replace"):
+        ControlServer(folder / "control.sock", handler).open()
+    folder.chmod(0o1777)
+    server = ControlServer(folder / "control.sock", handler)
+    server.open()
+    server.close()
+
+
+def test_a_server_removes_no_socket_but_its_own(tmp_path: Path) -> None:
+    """Somebody may have taken the place in the meantime."""
+    place = tmp_path / "control.sock"
+    server = ControlServer(place, handler)
+    server.open()
+    place.unlink()
+    other = ControlServer(place, handler)
+    other.open()
+    server.close()
+    assert place.exists()
+    other.close()
+    assert not place.exists()

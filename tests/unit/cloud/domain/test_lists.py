@@ -114,3 +114,12 @@ def test_oldest_kept_never_goes_back() -> None:
     assert lists.oldest_kept(HEAD, 3) == 8
     assert lists.oldest_kept(HEAD, 100) == 2
     assert lists.oldest_kept(replace(HEAD, oldest_delta=11), 3) == 11
+
+
+def test_rights_beyond_what_a_door_holds_are_not_published() -> None:
+    """Cards and persons do not count: a door looks them up one by one."""
+    grants = [{"door": f"door-{number}", "schedule": "days"} for number in range(10_000)]
+    groups = [{"v": 1, "kind": "group", "id": f"g{number}", "grants": grants} for number in range(12)]
+    lists.check_rights(lists.index([*groups[:8], *(card(number) for number in range(100))]))
+    with pytest.raises(ContractError, match="fit"):
+        lists.check_rights(lists.index(groups))
