@@ -278,7 +278,7 @@ def _bring_back(path: str) -> bool:
     """Whether a PN532 on a line that the path names was found at another speed, and is now where nfcpy looks for it."""
     lines = nfc.clf.transport.TTY
     with suppress(*_DEVICE_ERRORS):
-        ports, chip, many = lines.find(path) or ((), "", True)
+        ports, chip, many = lines.find(path) or ([], "", True)
         return chip == "pn532" and not many and bool(ports) and bring_pn532_back(partial(lines, ports[0]), ports[0])
     return False
 

@@ -238,20 +238,21 @@ def memory_kib() -> int:
 
 # The card
 
+CARDS: dict[str, Callable[[], Card]] = {
+    "2": lambda: Type2(UID),
+    "3": lambda: Type3(IDM),
+    "4A": lambda: Type4A(UID, shout),
+    "4B": lambda: Type4B(SHORT_UID, shout),
+}
+
 
 @pytest.mark.parametrize("cut", [None, 0, 1, 2])
 @pytest.mark.parametrize("kind", ["2 UDP", "3 UDP", "4A UDP", "4B UDP", "4A PN532"])
 def test_a_card_torn_away_after_any_answer_is_no_crash_and_no_other_card(kind: str, cut: int | None) -> None:
     """It is read whole or not at all, and the next card is read."""
-    make = {
-        "2": lambda: Type2(UID),
-        "3": lambda: Type3(IDM),
-        "4A": lambda: Type4A(UID, shout),
-        "4B": lambda: Type4B(SHORT_UID, shout),
-    }[kind.split()[0]]
     with Pn532Field() if kind.endswith("PN532") else UdpField() as field, opened(field.path) as reader:
         for answers in range(1, 40):
-            card: Card = make()
+            card = CARDS[kind.split()[0]]()
             torn = TornAway(card, answers, cut)
             field.insert(torn)
             seen = None

@@ -203,14 +203,10 @@ class TornAway(Card):
         return self._left <= 0
 
     def answer(self, modulation: str, frame: bytes) -> bytes | None:
-        if self.gone:
+        if self.gone or (answer := self._card.answer(modulation, frame)) is None:
             return None
-        answer = self._card.answer(modulation, frame)
-        if answer is not None:
-            self._left -= 1
-            if self.gone and self._cut is not None:
-                return answer[: self._cut]
-        return answer
+        self._left -= 1
+        return answer[: self._cut] if self._left == 0 else answer
 
     def field_off(self) -> None:
         self._card.field_off()

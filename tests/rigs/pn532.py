@@ -163,10 +163,9 @@ class Pn532Field:
     def _serve(self) -> None:
         received = b""
         while not self._stopped.is_set():
-            if self.mood is Mood.SILENT:
-                self._stopped.wait(0.02)
-                continue
-            if not select.select([self._host], [], [], 0.02)[0]:
+            ready = select.select([self._host], [], [], 0.02)[0]
+            if not ready or self.mood is Mood.SILENT:
+                self._stopped.wait(0.002)
                 continue
             heard = os.read(self._host, 4096)
             if termios.tcgetattr(self._chip)[5] != self._speed:
