@@ -25,8 +25,9 @@ MOST_LEFT_BEHIND: Final = 2
 """Threads of one reader that may hang at once; each holds some memory and a connection."""
 TRY_ANOTHER_S: Final = 10.0
 """A call that was stuck for this long on top of its limit is not just slow."""
-LET_GO_S: Final = 1.5
-"""What a stop grants the device, above the longest wait between two looks at `stop` (1 s, nfcpy over `udp:`)."""
+LET_GO_S: Final = 1.2
+"""What a stop grants the device: above the longest wait between two looks at `stop` (1 s, nfcpy over `udp:`), and such
+that a few readers that hang leave some of the agent's 4 s to the others."""
 
 
 class ReaderWorker:
