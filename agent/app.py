@@ -45,7 +45,7 @@ from agent.version import VERSION
 from cloud.contract.events import EventType
 from hardware import registry
 from hardware.gpio.emulated import EmulatedInputBank
-from hardware.protocols import Indication, Lock, Reader
+from hardware.protocols import Indication, Lock
 from hardware.readers.emulated import EmulatedReader
 from hardware.settings import InputSettings
 
@@ -73,7 +73,6 @@ class Agent:
         }
         self._locks: list[Lock] = []
         self._readers: dict[str, ReaderWorker] = {}
-        self._devices: dict[str, Reader] = {}
         self._closers: list[Callable[[], None]] = []
         self._recorder: Recorder | None = None
 
@@ -208,13 +207,11 @@ class Agent:
         """How to present a card to each emulated reader."""
         present: dict[str, Callable[[bytes], None]] = {}
         for settings in self._config.reader_settings():
-            reader = registry.make_reader(settings)
-            worker = ReaderWorker(reader, self._keys.credential, self._inbox)
-            self._devices[settings.name] = reader
+            worker = ReaderWorker(partial(registry.make_reader, settings), self._keys.credential, self._inbox)
             self._readers[settings.name] = worker
-            self._supervisor.start(Worker(f"reader-{settings.name}", worker.run, reader.interrupt))
-            if isinstance(reader, EmulatedReader):
-                present[settings.name] = reader.present
+            self._supervisor.start(Worker(f"reader-{settings.name}", worker.run))
+            if isinstance(worker.reader, EmulatedReader):
+                present[settings.name] = worker.reader.present
         return present
 
     def _connect_cloud(self) -> CloudLink:
@@ -244,7 +241,9 @@ class Agent:
             clock_source=self._clock.source,
             clock_disputed=self._clock.disputed,
             doors=lambda: self._controller.views,
-            readers=lambda: [(self._places[name], worker.ready) for name, worker in self._readers.items()],
+            readers=lambda: [
+                (self._places[name], each.ready, each.stuck_calls) for name, each in self._readers.items()
+            ],
             journal=self._journal.stats,
             list_held=lambda: self._controller.list_held,
             list_age_s=self._controller.list_age_s,
@@ -276,7 +275,7 @@ class Agent:
 
     def _outcome(self, outcome: TapOutcome) -> None:
         """Show the person at the reader, then whoever waits at the control socket."""
-        self._devices[outcome.reader].indicate(Indication.GRANTED if outcome.granted else Indication.DENIED)
+        self._readers[outcome.reader].indicate(Indication.GRANTED if outcome.granted else Indication.DENIED)
         self._hub.outcome(outcome)
 
     def _find_card(self, text: str) -> tuple[bytes, str] | None:

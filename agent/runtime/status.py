@@ -34,7 +34,8 @@ class Sources:
     """Who tells the time; None while it is not known."""
     clock_disputed: Callable[[], bool]
     doors: Callable[[], Sequence[DoorView]]
-    readers: Callable[[], Sequence[tuple[ReaderPlace, bool]]]
+    readers: Callable[[], Sequence[tuple[ReaderPlace, bool, int]]]
+    """Where it hangs, whether it is ready, and its calls that do not return."""
     journal: Callable[[], JournalStats]
     list_held: Callable[[], tuple[int, int, int] | None]
     """Epoch, version, number of cards."""
@@ -60,7 +61,8 @@ def status(sources: Sources) -> Mapping[str, Any]:
     age_s = sources.list_age_s()
     uplink, sync = sources.uplink(), sources.sync()
     degraded = [*sources.troubles()]
-    degraded += [f"reader_lost:{place.name}" for place, ready in readers if not ready]
+    degraded += [f"reader_lost:{place.name}" for place, ready, _ in readers if not ready]
+    degraded += [f"worker_stalled:reader-{place.name}" for place, _, stuck in readers if stuck]
     degraded += [f"lock_fault:{view.id}" for view in doors if view.lock_fault is not None]
     degraded += ["journal_degraded"] if journal.degraded is not None else []
     degraded += ["no_allowlist"] if held is None else []
@@ -71,7 +73,7 @@ def status(sources: Sources) -> Mapping[str, Any]:
         "device": sources.device,
         "site": sources.site,
         "version": VERSION,
-        "ready": bool(doors) and all(ready for _, ready in readers),
+        "ready": bool(doors) and all(ready for _, ready, _ in readers),
         "degraded": degraded,
         "doors": [_door(view, sources, now.mono_s) for view in doors],
         "readers": [
@@ -81,8 +83,9 @@ def status(sources: Sources) -> Mapping[str, Any]:
                 "state": "ready" if ready else "lost",
                 "door": place.door,
                 "direction": place.direction.value,
+                "stuck_calls": stuck,
             }
-            for place, ready in readers
+            for place, ready, stuck in readers
         ],
         "allowlist": {
             "epoch": None if held is None else held[0],
