@@ -1,4 +1,7 @@
-"""Makes the boto3 clients of the agent, the only place that imports boto3. Must never retry: the workers do."""
+"""Makes the AWS clients of the agent: botocore's, since what boto3 adds to them is for others and takes 2 MiB.
+
+Must never retry: the workers do.
+"""
 
 import threading
 import time
@@ -18,8 +21,8 @@ from agent.ports import CloudClock
 from agent.version import VERSION
 
 if TYPE_CHECKING:
-    from boto3 import Session
     from botocore.config import Config
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_s3 import S3Client
@@ -43,7 +46,7 @@ class AwsSession:
     """The clients, each made when it is first asked for; thread-safe.
 
     Credentials and endpoints come from the standard AWS_* variables, as boto3 reads them. Making the first client
-    loads boto3 and may look for credentials on the network, so it belongs in a worker's thread, not in the start-up.
+    loads botocore and may look for credentials on the network, so it belongs in a worker's thread, not in the start-up.
 
     Args:
         region: AWS region.
@@ -68,7 +71,7 @@ class AwsSession:
         self._fetch = fetch
         self._monotonic = monotonic
         self._trusted = None if clock is None else TrustedTime(clock)
-        self._lock = threading.Lock()  # boto3.Session is not thread-safe
+        self._lock = threading.Lock()  # botocore's Session is not thread-safe
         self._session: Session | None = None
         self._kinesis: KinesisClient | None = None
         self._dynamodb: DynamoDBClient | None = None
@@ -90,21 +93,21 @@ class AwsSession:
         """The client of the stream; raises Transient, RuntimeError once closed."""
         with self._lock, Translated("kinesis client"):
             if self._kinesis is None:
-                self._kinesis = bounded(self._open().client("kinesis", config=self._config()), self._timeout_s)
+                self._kinesis = self._client("kinesis")
             return self._kinesis
 
     def dynamodb(self) -> "DynamoDBClient":
         """The client of the table; raises Transient, RuntimeError once closed."""
         with self._lock, Translated("dynamodb client"):
             if self._dynamodb is None:
-                self._dynamodb = bounded(self._open().client("dynamodb", config=self._config()), self._timeout_s)
+                self._dynamodb = self._client("dynamodb")
             return self._dynamodb
 
     def s3(self) -> "S3Client":
         """The client of the bucket; raises Transient, RuntimeError once closed."""
         with self._lock, Translated("s3 client"):
             if self._s3 is None:
-                self._s3 = bounded(self._open().client("s3", config=self._config()), self._timeout_s)
+                self._s3 = self._client("s3")
             return self._s3
 
     def call(self, doing: str) -> AbstractContextManager[None]:
@@ -172,11 +175,15 @@ class AwsSession:
                 client.close()
         self._session = self._kinesis = self._dynamodb = self._s3 = None
 
+    def _client(self, service: str) -> Any:
+        """A new one; botocore makes its operations as it reads of them, so no type knows them."""
+        client = self._open().create_client(service, self._region, config=self._config())
+        return bounded(client, self._timeout_s)
+
     def _open(self) -> "Session":
         if self._closed:
             raise RuntimeError("the AWS session is closed")
         if self._session is None:
-            import boto3
             from botocore.credentials import DeferredRefreshableCredentials, RefreshableCredentials
             from botocore.session import get_session
 
@@ -189,7 +196,7 @@ class AwsSession:
             credentials = inner.get_credentials()
             if self._trusted is not None and isinstance(credentials, RefreshableCredentials):
                 credentials._time_fetcher = self._trusted.for_credentials  # type: ignore[attr-defined]
-            self._session = boto3.Session(region_name=self._region, botocore_session=inner)
+            self._session = inner
         return self._session
 
     def _config(self) -> "Config":
