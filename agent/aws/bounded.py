@@ -23,7 +23,7 @@ _PIECE_BYTES: Final = 1 << 16
 
 
 def bounded(client: T, timeout_s: float) -> T:
-    """The same client of botocore, its HTTP session wrapped. botocore has no public place for that."""
+    """The same client of boto3, its HTTP session wrapped. botocore has no public place for that."""
     endpoint: Any = vars(client)["_endpoint"]
     endpoint.http_session = _BoundedHttp(endpoint.http_session, timeout_s * ANSWER_TIMEOUTS)
     return client

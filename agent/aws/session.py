@@ -1,7 +1,4 @@
-"""Makes the AWS clients of the agent: botocore's, since what boto3 adds to them is for others and takes 2 MiB.
-
-Must never retry: the workers do.
-"""
+"""Makes the boto3 clients of the agent, the only place that imports boto3. Must never retry: the workers do."""
 
 import threading
 import time
@@ -21,8 +18,8 @@ from agent.ports import CloudClock
 from agent.version import VERSION
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from botocore.config import Config
-    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_s3 import S3Client
@@ -46,7 +43,7 @@ class AwsSession:
     """The clients, each made when it is first asked for; thread-safe.
 
     Credentials and endpoints come from the standard AWS_* variables, as boto3 reads them. Making the first client
-    loads botocore and may look for credentials on the network, so it belongs in a worker's thread, not in the start-up.
+    loads boto3 and may look for credentials on the network, so it belongs in a worker's thread, not in the start-up.
 
     Args:
         region: AWS region.
@@ -71,7 +68,7 @@ class AwsSession:
         self._fetch = fetch
         self._monotonic = monotonic
         self._trusted = None if clock is None else TrustedTime(clock)
-        self._lock = threading.Lock()  # botocore's Session is not thread-safe
+        self._lock = threading.Lock()  # boto3.Session is not thread-safe
         self._session: Session | None = None
         self._kinesis: KinesisClient | None = None
         self._dynamodb: DynamoDBClient | None = None
@@ -176,14 +173,14 @@ class AwsSession:
         self._session = self._kinesis = self._dynamodb = self._s3 = None
 
     def _client(self, service: str) -> Any:
-        """A new one; botocore makes its operations as it reads of them, so no type knows them."""
-        client = self._open().create_client(service, self._region, config=self._config())
+        client: Any = self._open().client(service, config=self._config())  # type: ignore[call-overload]
         return bounded(client, self._timeout_s)
 
     def _open(self) -> "Session":
         if self._closed:
             raise RuntimeError("the AWS session is closed")
         if self._session is None:
+            import boto3
             from botocore.credentials import DeferredRefreshableCredentials, RefreshableCredentials
             from botocore.session import get_session
 
@@ -196,7 +193,7 @@ class AwsSession:
             credentials = inner.get_credentials()
             if self._trusted is not None and isinstance(credentials, RefreshableCredentials):
                 credentials._time_fetcher = self._trusted.for_credentials  # type: ignore[attr-defined]
-            self._session = inner
+            self._session = boto3.Session(region_name=self._region, botocore_session=inner)
         return self._session
 
     def _config(self) -> "Config":
