@@ -142,7 +142,11 @@ class Agent:
         set_aside = partial(self._set_aside, EventType.ALLOWLIST_SET_ASIDE)
         self._open_lists = partial(SqliteAllowListStore, state_dir, on_set_aside=set_aside)
         # Makes the file, or sets a damaged one aside, before anybody reads it; sync opens it again in its own thread.
-        self._open_lists().close()
+        try:
+            self._open_lists().close()
+        except StorageError as error:
+            # A door with a refusing disk opens by the list that can be read, by REX and for fire; sync tries on.
+            log.error("allowlist.unwritable", error=str(error), remedy="check the disk: full, worn or read-only")
         list_reader = SqliteAllowListReader(state_dir)
         self._closers.append(list_reader.close)
         self._keys = load_keyring(config)

@@ -15,6 +15,7 @@ from agent.errors import StorageError
 from agent.ports import JournalStats, StoredEvent
 from agent.storage import journal_schema as schema
 from agent.storage.database import Damaged
+from agent.storage.files import inode_of
 from agent.storage.journal_lanes import Lanes
 from agent.storage.journal_room import Room
 from agent.storage.journal_schema import epoch_and_seq, place_of
@@ -53,6 +54,7 @@ class JournalFile:
         self._settings = settings
         self._db = schema.open_writer(settings.path)
         try:
+            self._inode = settings.path.stat().st_ino
             self._load()
         except BaseException:
             self._db.close()
@@ -118,6 +120,7 @@ class JournalFile:
 
     def write(self, batch: Sequence[StampedEvent]) -> list[Event]:
         """Seal and store events in one transaction, and the acks once they are many; durable when this returns."""
+        self._check_place()
         self._db.execute("BEGIN IMMEDIATE")
         if self.acks >= ACKS_TOGETHER:
             self._flush_acks()
@@ -131,6 +134,11 @@ class JournalFile:
         sealed = [self._insert(stamped) for stamped in batch]
         self._db.execute("COMMIT")
         return sealed
+
+    def _check_place(self) -> None:
+        """Raise StorageError when the file has lost its name: what went into it now would be gone at the next start."""
+        if inode_of(self._settings.path) != self._inode:
+            raise StorageError("the journal was deleted or replaced while it was open")
 
     def _insert(self, stamped: StampedEvent) -> Event:
         place = self._head + 1
