@@ -10,8 +10,7 @@ Must never do I/O or read a clock.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -32,6 +31,8 @@ CONFIRM_S: Final = 10.0
 """The cloud contradicts the time that is told only with two answers that agree, this far apart: for the same reason."""
 _DRIFT: Final = 1e-4
 """By how much a boot clock may be fast or slow; twice the worst crystal of a Pi."""
+_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
+"""The form that RFC 9110 has every server write."""
 _DATE_STEP_S: Final = 1.0
 """A Date names a whole second that began up to so long ago."""
 
@@ -231,9 +232,8 @@ def _date_s(date: str | None) -> float | None:
     if date is None:
         return None
     try:
-        parsed = parsedate_to_datetime(date)
-        date_s = (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
+        date_s = datetime.strptime(date, _DATE).replace(tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError):
         return None
     return date_s if RELEASED_S <= date_s < LAST_S else None
 
