@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.runtime.readerdevice import CALL_LIMIT_S
 from tests.rigs import site
 from tests.rigs.daemon import Daemon
 from tests.rigs.nfc_air import UdpField
@@ -215,6 +216,21 @@ def test_the_daemon_stops_while_its_readers_hang(tmp_path: Path) -> None:
                 assert place.daemon.stop() == 0
                 print(f"stopped in {time.monotonic() - started_s:.1f} s with hung readers (noticed: {noticed})")
                 pcscd.resume()
+
+
+def test_a_daemon_that_was_stopped_and_continued_goes_on_with_its_readers(tmp_path: Path) -> None:
+    """For longer than a call of a driver may take: the time was nobody's fault, and no signal came but these two."""
+    with PcscdRig(readers=2) as pcscd:
+        place = Site(tmp_path, 'driver = "pcsc"\nmatch = "Virtual 0 00 00"', EMULATED, pcscd.env)
+        with place.daemon as daemon:
+            daemon.signal(signal.SIGSTOP)
+            until_s = time.monotonic() + CALL_LIMIT_S + 2
+            wait_for(lambda: time.monotonic() > until_s, "the limit to pass")
+            daemon.signal(signal.SIGCONT)
+            place.tap(lambda uid: pcscd.insert(VirtualCard(uid)).remove, "a tap")
+            place.back_door_works()
+            assert place.reader_events() == []
+            assert daemon.stop() == 0
 
 
 def test_every_outage_of_a_pn532_is_outlived(tmp_path: Path) -> None:
