@@ -29,11 +29,11 @@ def serve(path: Path) -> int:
     """Run the agent until a signal stops it; the exit code. Raises ConfigError before anything was started."""
     config = load(path)
     process.before_start()
+    # Blocked in every thread and waited for in this one: a handler would run only when the main thread happens to
+    # wake, since the kernel may give a signal to any thread. Before the first thread is made, which inherits it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     lines = LogWriter(sys.stdout)
     logs.configure(config.device.log_level, lines)
-    # Blocked in every thread and waited for in this one: a handler would run only when the main thread happens to
-    # wake, since the kernel may give a signal to any thread.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     # What the threads were doing when the watchdog or a fault in a library ended the process goes to stderr.
     faulthandler.enable()
     try:
