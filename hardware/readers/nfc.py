@@ -12,6 +12,7 @@ nfcpy has no lamp that tells granted from denied, so `indicate` does nothing.
 
 import logging
 import os
+import struct
 import termios
 import time
 from contextlib import suppress
@@ -53,10 +54,13 @@ _CARD_ERRORS: Final = (
     nfc.tag.TagCommandError,
     nfc.clf.pn53x.Chipset.Error,
     ValueError,
-    IndexError,
+    LookupError,
     AssertionError,
+    AttributeError,
+    TypeError,
+    struct.error,
 )
-"""The last three are how nfcpy's parsers take an answer that is too short or no hexadecimal."""
+"""From ValueError on: how nfcpy's parsers take an answer that is too short, too long or no hexadecimal."""
 
 
 class NfcCard:
@@ -264,9 +268,9 @@ def _close(frontend: Any) -> None:
 def _uid_of(target: Any, technology: Technology) -> bytes:
     match technology:
         case Technology.ISO14443B:
-            return bytes(target.sensb_res[1:5])
+            return bytes((target.sensb_res or b"")[1:5])
         case Technology.FELICA:
-            return bytes(target.sensf_res[1:9])
+            return bytes((target.sensf_res or b"")[1:9])
         case _:
             # Type 1 tags have no anticollision; they give their UID after two bytes of header.
             return bytes(target.sdd_res) if target.sdd_res else bytes((target.rid_res or b"")[2:6])

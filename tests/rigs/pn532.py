@@ -43,6 +43,8 @@ class Pn532Field:
         self._lock = threading.Lock()
         self._card: Card | None = None
         self._registers: dict[bytes, int] = {}
+        self.damage: Callable[[int, bytes], bytes] = lambda _command, answer: answer
+        """What becomes of the data of an answer, by the command's code, before it is framed."""
         self._thread = threading.Thread(target=self._serve, name="pn532", daemon=True)
         self.device: Final = os.ttyname(self._chip)
         self._link = _link_to(self.device)
@@ -104,6 +106,7 @@ class Pn532Field:
                 os.write(self._host, _ACK)
                 with self._lock:
                     answer = self._commands[command[1]](command[2:])
+                    answer = self.damage(command[1], answer)
                 os.write(self._host, _frame(bytes([0xD5, command[1] + 1]) + answer))
 
     def _read_registers(self, data: bytes) -> bytes:
