@@ -90,7 +90,7 @@ def door() -> Iterator[Door]:
             yield Door(
                 endpoint,
                 {
-                    "put": lambda: sink.put(b"record") or "delivered",
+                    "put": lambda: [sink.put(b"record")],
                     "head": source.head,
                     "deltas": lambda: list(source.deltas(1, 1, 2)),
                     "snapshot": lambda: source.snapshot(HEAD),

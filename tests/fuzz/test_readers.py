@@ -212,6 +212,13 @@ def look(reader: NfcReader) -> PresentedCard | None:
     return None
 
 
+def tap(reader: NfcReader, what: str) -> PresentedCard:
+    """The card that comes within a bounded time."""
+    card = wait_for(lambda: look(reader), what)
+    assert card is not None
+    return card
+
+
 def talk(card: PresentedCard) -> None:
     """Its UID may identify it, and what it says to a command is an answer or an error."""
     assert checked_uid(card.uid, card.technology) == card.uid
@@ -244,7 +251,7 @@ def test_frames_of_any_bytes_over_the_air(air: tuple[UdpField, NfcReader], kind:
             talk(card)
     good = good_card()
     field.insert(good)
-    assert wait_for(lambda: look(reader), "a good card after a bad one").uid == good.uid
+    assert tap(reader, "a good card after a bad one").uid == good.uid
     field.remove()
 
 
@@ -292,7 +299,7 @@ def test_answers_of_any_bytes_from_a_pn532(chip: tuple[Pn532Field, NfcReader], k
     field.damage = lambda _, answer: answer
     good = good_card()
     field.insert(good)
-    assert wait_for(lambda: look(reader), "a good card after a bad one").uid == good.uid
+    assert tap(reader, "a good card after a bad one").uid == good.uid
     field.remove()
 
 
@@ -309,7 +316,7 @@ def test_a_tags_memory_is_not_read(air: tuple[UdpField, NfcReader], kind: str) -
         look(reader)  # at the empty field, for each technology: the card is new to the reader
     card = DamagedCard(make_card(kind))
     field.insert(card)
-    assert wait_for(lambda: look(reader), "the tap").uid == card.uid
+    assert tap(reader, "the tap").uid == card.uid
     field.remove()
     assert card.heard
     assert not any(frame[:1] and frame[0] in READS and len(frame) > 1 for frame in card.heard)
