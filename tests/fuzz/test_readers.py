@@ -6,7 +6,7 @@ never fetched, so that it can't decide anything.
 
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import Final
 
 import pytest
@@ -194,9 +194,15 @@ def make_card(kind: str) -> Card:
             return Type4B(PUPI, shout)
 
 
-def nfc_reader(path: str) -> NfcReader:
-    """A reader for which each look may be a tap."""
-    return NfcReader(ReaderSettings("lobby", "nfc", 0.0, path=path, poll_s=0.0))
+@contextmanager
+def opened(path: str) -> Iterator[NfcReader]:
+    """An open reader for which each look may be a tap."""
+    reader = NfcReader(ReaderSettings("lobby", "nfc", 0.0, path=path, poll_s=0.0))
+    reader.open()
+    try:
+        yield reader
+    finally:
+        reader.close()
 
 
 def look(reader: NfcReader) -> PresentedCard | None:
@@ -231,11 +237,8 @@ def talk(card: PresentedCard) -> None:
 @pytest.fixture(scope="module")
 def air() -> Iterator[tuple[UdpField, NfcReader]]:
     """nfcpy over UDP."""
-    with UdpField() as field:
-        reader = nfc_reader(field.path)
-        reader.open()
+    with UdpField() as field, opened(field.path) as reader:
         yield field, reader
-        reader.close()
 
 
 @pytest.mark.system
@@ -258,13 +261,9 @@ def test_frames_of_any_bytes_over_the_air(air: tuple[UdpField, NfcReader], kind:
 @pytest.fixture(scope="module")
 def chip() -> Iterator[tuple[Pn532Field, NfcReader]]:
     """nfcpy's PN532 driver on a serial line."""
-    with Pn532Field() as field:
-        reader = nfc_reader(field.path)
-        reader.open()
+    with Pn532Field() as field, opened(field.path) as reader:
         yield field, reader
         field.damage = lambda _, answer: answer
-        with suppress(DeviceLost):
-            reader.close()
 
 
 CARD_COMMANDS: Final = (0x06, 0x40, 0x42, 0x4A)
