@@ -242,7 +242,7 @@ def air() -> Iterator[tuple[UdpField, NfcReader]]:
 
 
 @pytest.mark.system
-@cases(600)
+@cases(300)
 @given(st.sampled_from(["2", "3", "4A", "4B"]), damages)
 def test_frames_of_any_bytes_over_the_air(air: tuple[UdpField, NfcReader], kind: str, faults: list[Damage]) -> None:
     """Anticollision, activation and exchange, each damaged somewhere."""
@@ -272,7 +272,7 @@ CARD_COMMANDS: Final = (0x06, 0x40, 0x42, 0x4A)
 
 @pytest.mark.system
 @pytest.mark.filterwarnings("ignore:unclosed file <_io.TextIOWrapper name='/dev/tty:ResourceWarning")
-@cases(200)
+@cases(100)
 @given(st.sampled_from(["2", "4A"]), damages)
 def test_answers_of_any_bytes_from_a_pn532(chip: tuple[Pn532Field, NfcReader], kind: str, faults: list[Damage]) -> None:
     """What the chip reports of cards, damaged behind its own checks."""

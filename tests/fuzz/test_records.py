@@ -27,7 +27,7 @@ def plain(record: bytes) -> bytes:
     return gzip.decompress(record) if record[:2] == b"\x1f\x8b" else record
 
 
-@cases(1000)
+@cases(600)
 @given(st.one_of(damaged(SMALL, plain(SMALL), LARGE), raw()))
 def test_a_damaged_record_is_refused(data: bytes) -> None:
     """Whatever is taken holds the events that were signed."""
@@ -36,7 +36,7 @@ def test_a_damaged_record_is_refused(data: bytes) -> None:
         assert plain(data) in (plain(SMALL), plain(LARGE))
 
 
-@cases(1000)
+@cases(600)
 @given(st.one_of(damaged(plain(SMALL)), raw()))
 def test_an_unsigned_reader_meets_the_same_errors(data: bytes) -> None:
     """`unpack` without keys is what looks at archives: it parses what nobody vouches for."""
@@ -44,7 +44,7 @@ def test_an_unsigned_reader_meets_the_same_errors(data: bytes) -> None:
     only_contract_errors(lambda: unpack(gzip.compress(data, mtime=0), None))
 
 
-@cases(1500)
+@cases(800)
 @given(st.one_of(damaged(plain(SMALL)), raw()))
 def test_what_is_parsed_can_be_written_and_is_the_same(data: bytes) -> None:
     """JSON that is taken has a canonical form, which is read back as the same; in that form it is taken as it is."""
