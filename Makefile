@@ -46,6 +46,9 @@ pytest: $(VENV)/.dev $(LOCALAWS)/.ready $(GPIO:=/.ready)
 bench: $(VENV)/.dev $(LOCALAWS)/.ready build/peers/.ready ## measure, into docs/benchmarks.md; BENCH="--quick" or names of figures for less
 	@$(BIN)/python -m tests.bench $(BENCH)
 
+soak: $(VENV)/.dev ## run for hours what make test runs shortly; SOAK="--kills 100 --tap-hours 0.1" for less
+	@$(BIN)/python -m tests.soak $(SOAK)
+
 fuzz: $(VENV)/.dev $(LOCALAWS)/.ready ## hostile input for longer; FUZZ=100 for a hundred times the cases of `make test`
 	@CARDEA_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/fuzz
 

@@ -19,7 +19,8 @@ from agent.configdiff import needs_restart
 from agent.core.events import EventDraft, StampedEvent
 from agent.errors import StorageError
 from agent.keyring import load_keyring
-from agent.places import default_socket
+from agent.locklist import write_lock_list
+from agent.places import default_socket, runtime_folder
 from agent.runtime.control import ControlServer
 from agent.runtime.controller import Controller
 from agent.runtime.doors import DoorUnit, ReaderPlace, TapOutcome
@@ -34,15 +35,17 @@ from agent.runtime.readers import ReaderWorker
 from agent.runtime.recorder import Recorder, stamp
 from agent.runtime.status import Sources, status
 from agent.runtime.supervisor import Supervisor, Worker
+from agent.runtime.timememory import TimeMemory
 from agent.storage.allowlist import SqliteAllowListReader, SqliteAllowListStore
 from agent.storage.journal import SqliteJournal
 from agent.storage.state import SqliteStateStore
+from agent.storage.state_thread import ThreadedStateStore
 from agent.system_clock import SystemClock
 from agent.version import VERSION
 from cloud.contract.events import EventType
 from hardware import registry
 from hardware.gpio.emulated import EmulatedInputBank
-from hardware.protocols import Indication, Lock, Reader
+from hardware.protocols import Indication, Lock
 from hardware.readers.emulated import EmulatedReader
 from hardware.settings import InputSettings
 
@@ -70,7 +73,6 @@ class Agent:
         }
         self._locks: list[Lock] = []
         self._readers: dict[str, ReaderWorker] = {}
-        self._devices: dict[str, Reader] = {}
         self._closers: list[Callable[[], None]] = []
         self._recorder: Recorder | None = None
 
@@ -84,10 +86,12 @@ class Agent:
 
     def stop(self, why: str) -> None:
         """Stop in the reverse order; the locks end in their safe state. Idempotent."""
-        for name in self._supervisor.stop(time.monotonic() + STOP_S):
-            log.error("worker.stuck", worker=name)
-        while self._locks:
-            self._locks.pop().close()
+        try:
+            for name in self._supervisor.stop(time.monotonic() + STOP_S):
+                log.error("worker.stuck", worker=name)
+        finally:
+            while self._locks:
+                self._locks.pop().close()
         self._inbox.close()
         if self._recorder is not None:
             self._recorder.record(EventDraft(type=EventType.AGENT_STOPPED, detail={"why": why}))
@@ -108,6 +112,14 @@ class Agent:
         """The status document."""
         return status(self._sources)
 
+    def silent(self) -> Sequence[str]:
+        """Parts that hang, and that a new process would mend. What waits for a disk that stalls is not among them."""
+        silent = self._supervisor.silent()
+        if self._journal.stats().degraded is not None:
+            silent = [name for name in silent if name not in CloudLink.WRITES_DISK]
+        ended = {"journal": not self._journal.alive(), "state": not self._state.alive()}
+        return [*silent, *(name for name, has_ended in ended.items() if has_ended)]
+
     def _start(self) -> None:
         config, state_dir = self._config, self._config.device.state_dir
         try:
@@ -124,7 +136,8 @@ class Agent:
         )
         self._closers.append(self._journal.close)
         self._recorder = Recorder(self._journal, self._clock)
-        state = SqliteStateStore(state_dir, on_set_aside=partial(self._set_aside, EventType.STATE_SET_ASIDE))
+        set_aside = partial(self._set_aside, EventType.STATE_SET_ASIDE)
+        self._state = state = ThreadedStateStore(SqliteStateStore(state_dir, on_set_aside=set_aside))
         self._closers.append(state.close)
         set_aside = partial(self._set_aside, EventType.ALLOWLIST_SET_ASIDE)
         self._open_lists = partial(SqliteAllowListStore, state_dir, on_set_aside=set_aside)
@@ -134,6 +147,8 @@ class Agent:
         self._closers.append(list_reader.close)
         self._keys = load_keyring(config)
 
+        locks = [config.lock_settings(door) for door in config.door]
+        write_lock_list(runtime_folder(config.device.socket), locks)
         units = {door.id: self._unit(door) for door in config.door}
         inputs, movers = self._start_inputs()
         self._controller = Controller(
@@ -148,6 +163,7 @@ class Agent:
             clock=self._clock,
             on_outcome=self._outcome,
             on_change=self._hub.changed,
+            each_turn=TimeMemory(state, self._clock).keep,
         )
         self._recorder.record(EventDraft(type=EventType.AGENT_STARTED, detail={"version": VERSION}))
         self._supervisor.start(Worker("controller", self._controller.run))
@@ -191,13 +207,11 @@ class Agent:
         """How to present a card to each emulated reader."""
         present: dict[str, Callable[[bytes], None]] = {}
         for settings in self._config.reader_settings():
-            reader = registry.make_reader(settings)
-            worker = ReaderWorker(reader, self._keys.credential, self._inbox)
-            self._devices[settings.name] = reader
+            worker = ReaderWorker(partial(registry.make_reader, settings), self._keys.credential, self._inbox)
             self._readers[settings.name] = worker
-            self._supervisor.start(Worker(f"reader-{settings.name}", worker.run, reader.interrupt))
-            if isinstance(reader, EmulatedReader):
-                present[settings.name] = reader.present
+            self._supervisor.start(Worker(f"reader-{settings.name}", worker.run))
+            if isinstance(worker.reader, EmulatedReader):
+                present[settings.name] = worker.reader.present
         return present
 
     def _connect_cloud(self) -> CloudLink:
@@ -208,6 +222,7 @@ class Agent:
             open_store=self._open_lists,
             keys=self._keys,
             clock=self._clock,
+            cloud_clock=self._clock,
             inbox=self._inbox,
             on_change=self._hub.changed,
         )
@@ -223,8 +238,12 @@ class Agent:
             device=config.device.id,
             site=config.device.site,
             clock=self._clock,
+            clock_source=self._clock.source,
+            clock_disputed=self._clock.disputed,
             doors=lambda: self._controller.views,
-            readers=lambda: [(self._places[name], worker.ready) for name, worker in self._readers.items()],
+            readers=lambda: [
+                (self._places[name], each.ready, each.stuck_calls) for name, each in self._readers.items()
+            ],
             journal=self._journal.stats,
             list_held=lambda: self._controller.list_held,
             list_age_s=self._controller.list_age_s,
@@ -256,7 +275,7 @@ class Agent:
 
     def _outcome(self, outcome: TapOutcome) -> None:
         """Show the person at the reader, then whoever waits at the control socket."""
-        self._devices[outcome.reader].indicate(Indication.GRANTED if outcome.granted else Indication.DENIED)
+        self._readers[outcome.reader].indicate(Indication.GRANTED if outcome.granted else Indication.DENIED)
         self._hub.outcome(outcome)
 
     def _find_card(self, text: str) -> tuple[bytes, str] | None:

@@ -5,6 +5,7 @@ Part of the composition root: it names concrete classes.
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from agent.aws.kinesis import KinesisSink
 from agent.aws.lists import DynamoListSource
@@ -12,7 +13,7 @@ from agent.aws.session import AwsSession
 from agent.config import Config
 from agent.core.clock import boot_at_ms, correct
 from agent.keyring import Keyring
-from agent.ports import AllowListStore, Applied, Clock, Journal
+from agent.ports import AllowListStore, Applied, Clock, CloudClock, Journal
 from agent.runtime.follow import Told
 from agent.runtime.inbox import Inbox
 from agent.runtime.link import Link, LinkReport
@@ -25,9 +26,17 @@ from agent.runtime.uplink import Uplink
 from cloud.contract.events import Event
 from cloud.contract.reasons import Reason
 
+JOURNAL_S: Final = 60.0
+"""The uplink's patience: a question to the journal takes up to 30 s when its disk stalls."""
+APPLYING_S: Final = 900.0
+"""The sync's patience: the largest snapshot on the slowest card is applied within minutes, and without a heartbeat."""
+
 
 class CloudLink:
     """Uplink and sync of one agent. Off when the configuration has no [aws]."""
+
+    WRITES_DISK: Final = frozenset({"sync"})
+    """Workers that write the disk themselves, so that they hang when it does."""
 
     def __init__(
         self,
@@ -37,6 +46,7 @@ class CloudLink:
         open_store: Callable[[], AllowListStore],
         keys: Keyring,
         clock: Clock,
+        cloud_clock: CloudClock,
         inbox: Inbox,
         on_change: Callable[[], None],
     ) -> None:
@@ -48,7 +58,7 @@ class CloudLink:
         self._sync: Sync | None = None
         if config.aws is None:
             return
-        self._session = AwsSession(config.aws.region, config.uplink.timeout_s)
+        self._session = AwsSession(config.aws.region, config.uplink.timeout_s, clock=cloud_clock)
         table = waits(config.uplink.first_wait_s, config.uplink.max_wait_s)
         self._uplink = Uplink(
             journal,
@@ -56,6 +66,7 @@ class CloudLink:
             keys.device,
             waits=table,
             on_state=self._uplink_changed,
+            begin=self._session.learn_time,
             correct=self._correct,
         )
         if keys.lists:
@@ -77,9 +88,9 @@ class CloudLink:
     def start(self, supervisor: Supervisor) -> None:
         """Start the workers that there are."""
         if self._uplink is not None:
-            supervisor.start(Worker("uplink", self._uplink.run))
+            supervisor.start(Worker("uplink", self._uplink.run, patience_s=JOURNAL_S))
         if self._sync is not None:
-            supervisor.start(Worker("sync", self._sync.run))
+            supervisor.start(Worker("sync", self._sync.run, patience_s=APPLYING_S))
 
     def uplink_report(self) -> LinkState:
         """The uplink's part of the status."""

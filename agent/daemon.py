@@ -1,44 +1,80 @@
-"""The daemon's life: signals, reload, exit code. What the daemon consists of is in app."""
+"""The daemon's life: signals, reload, what the service manager is told, exit code. What it consists of is in app."""
 
+import faulthandler
 import signal
+import sys
+import time
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from agent import logs
+from agent import logs, process
 from agent.app import Agent
 from agent.configfile import load
 from agent.errors import AgentError, ConfigError
+from agent.health import Health
+from agent.log_writer import LogWriter
+from agent.notify import Notifier
 from hardware.errors import HardwareError
 
 log = structlog.get_logger(__name__)
 
 _SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+DRAIN_S: Final = 0.5
+"""At the end, for the last lines; of the five seconds that a stop may take."""
 
 
 def serve(path: Path) -> int:
     """Run the agent until a signal stops it; the exit code. Raises ConfigError before anything was started."""
     config = load(path)
-    logs.configure(config.device.log_level)
+    process.before_start()
+    lines = LogWriter(sys.stdout)
+    logs.configure(config.device.log_level, lines)
     # Blocked in every thread and waited for in this one: a handler would run only when the main thread happens to
     # wake, since the kernel may give a signal to any thread.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    agent = Agent(config)
+    # What the threads were doing when the watchdog or a fault in a library ended the process goes to stderr.
+    faulthandler.enable()
+    try:
+        return _serve(path, Agent(config), lines)
+    finally:
+        lines.drain(time.monotonic() + DRAIN_S)
+
+
+def _serve(path: Path, agent: Agent, lines: LogWriter) -> int:
+    notifier = Notifier()
     try:
         agent.start()
     except (HardwareError, AgentError) as error:
         log.error("agent.not_started", error=str(error))
         return 1
-    while (number := signal.Signals(signal.sigwait(_SIGNALS))) is signal.SIGHUP:
-        _reload(agent, path)
-    log.info("agent.stopping", signal=number.name)
-    agent.stop(number.name)
-    log.info("agent.stopped")
+    process.after_start()
+    why = "failed"
+    try:
+        why = _watch_over(path, agent, notifier, lines).name
+    finally:
+        log.info("agent.stopping", signal=why)
+        notifier.tell(STOPPING="1", STATUS="stopping")
+        agent.stop(why)
+        log.info("agent.stopped")
     return 0
 
 
-def _reload(agent: Agent, path: Path) -> None:
+def _watch_over(path: Path, agent: Agent, notifier: Notifier, lines: LogWriter) -> signal.Signals:
+    """Vouch for the agent to the service manager while every worker is alive; the signal that says to stop."""
+    health = Health(agent, notifier, time.monotonic())
+    while True:
+        taken = signal.sigtimedwait(_SIGNALS, health.look(time.monotonic()))
+        if taken is None:
+            continue
+        number = signal.Signals(taken.si_signo)
+        if number is not signal.SIGHUP:
+            return number
+        _reload(path, agent, lines)
+
+
+def _reload(path: Path, agent: Agent, lines: LogWriter) -> None:
     """Take the new configuration over, or say why not; the old one stays in force then."""
     try:
         config = load(path)
@@ -50,5 +86,5 @@ def _reload(agent: Agent, path: Path) -> None:
     if fixed:
         log.error("config.refused", why="these changes need a restart", where=fixed)
         return
-    logs.configure(config.device.log_level)
+    logs.configure(config.device.log_level, lines)
     log.info("config.reloaded")

@@ -65,6 +65,8 @@ class FailureKind(StrEnum):
     """No answer, or one that is not the service's own: network, proxy, captive portal, TLS."""
     CREDENTIALS_OR_CLOCK = "credentials_or_clock"
     """It knows us not, or no longer, or takes our signature for one of another time."""
+    MENDED = "mended"
+    """The same, but just put right: the time was learned meanwhile, or the credentials are fetched anew."""
     SERVICE = "service"
     """Its own fault, or one that a person has to put right there (no such stream)."""
     POISON = "poison"

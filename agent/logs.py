@@ -6,7 +6,7 @@ the same form.
 
 import logging
 import sys
-from typing import Final
+from typing import Final, Protocol, TextIO, cast
 
 import structlog
 
@@ -16,16 +16,27 @@ _SHARED: Final = (
 )
 
 
-def configure(level: str) -> None:
-    """Set up logging for this process; may be called again to change the level."""
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> int:
+        """Take one line, with its end."""
+
+    def flush(self) -> None:
+        """Let nothing wait."""
+
+
+def configure(level: str, stream: Stream | None = None) -> None:
+    """Set up logging for this process, to stdout or `stream`; may be called again to change the level."""
+    lines = cast("TextIO", sys.stdout if stream is None else stream)
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*_SHARED, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(lines),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), structlog.stdlib.add_logger_name],

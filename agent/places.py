@@ -10,6 +10,13 @@ SOCKET_NAME: Final = "control.sock"
 SYSTEM: Final = Path("/run/cardea")
 
 
+def runtime_folder(socket: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the daemon leaves what must not outlive a boot: systemd's runtime directory, else beside its socket."""
+    if environment.get("RUNTIME_DIRECTORY"):
+        return Path(environment["RUNTIME_DIRECTORY"].split(":")[0])
+    return (socket or default_socket(environment)).parent
+
+
 def default_socket(environment: Mapping[str, str] = os.environ, user: int | None = None) -> Path:
     """systemd's runtime directory, the system's for root or if a daemon is there, else one of this user's."""
     user = os.geteuid() if user is None else user

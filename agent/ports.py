@@ -6,6 +6,7 @@ from typing import Protocol
 
 from agent.core.events import StampedEvent
 from agent.core.model import Holder, Now, Policy
+from agent.core.timekeeping import Answer, Validity
 from cloud.contract.allowlist import Delta, Head, Snapshot
 from cloud.contract.events import Event
 
@@ -21,6 +22,34 @@ class Clock(Protocol):
 
     def boot_ms(self) -> int:
         """Milliseconds since boot, suspended time included."""
+
+    def not_before(self, wall_s: float) -> None:
+        """The list in use was published then, Unix seconds: an earlier time is not to be believed."""
+
+
+class CloudClock(Protocol):
+    """What the way to the cloud asks of the clock, and teaches it. Any thread."""
+
+    def is_known(self) -> bool:
+        """Whether the time is known."""
+
+    def boot_s(self) -> float:
+        """Seconds since boot, suspended time included."""
+
+    def hear(self, answer: Answer) -> str | None:
+        """Learn from an answer over verified TLS; why it is not to be taken, None: take it."""
+
+    def to_sign_s(self) -> float:
+        """The best guess, known or not, Unix seconds: what to sign requests with."""
+
+    def for_credentials_s(self) -> float:
+        """What to tell by whether credentials have expired, Unix seconds."""
+
+    def certificate_problem(self, validity: Validity) -> str | None:
+        """Why certificates with these dates are not to be taken; None: take them."""
+
+    def system_is_right(self) -> bool:
+        """Whether OpenSSL, which looks at the system's clock, judges the dates of certificates rightly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +208,7 @@ class StateStore(Protocol):
         """All entries of a table of strings."""
 
     def save(self, name: str, key: str, value: str | None, *, durable: bool = False) -> None:
-        """Set or remove (None) one entry; `durable` waits for the disk."""
+        """Set or remove (None) one entry; `durable` waits for the disk. Raises StorageError, also when it is late."""
 
     def close(self) -> None:
         """Release the file; idempotent."""

@@ -52,6 +52,23 @@ _CREDENTIALS_OR_CLOCK: Final = frozenset(
         "UnrecognizedClientException",
     }
 )
+_MENDABLE: Final = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "InvalidToken",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+    }
+)
+"""Of these, what a right clock or fresh credentials can mend; the others want a person."""
 _POISON: Final = frozenset(
     {
         "EntityTooLarge",
@@ -73,7 +90,9 @@ _KIND_OF_STATUS: Final = {
     504: FailureKind.TRANSPORT,
     511: FailureKind.TRANSPORT,  # a captive portal
 }
-_CERTIFICATE_TIME: Final = ("certificate is not yet valid", "certificate has expired")
+_CERTIFICATE_TIME: Final = ("certificate is not yet valid", "certificate has expired", "certificate was not valid at")
+_STILL_EXPIRED: Final = "refreshed credentials are still expired"
+"""botocore's words, in a plain RuntimeError, for fresh credentials that are old by our clock."""
 
 # What botocore's parsers let escape when a body is JSON, but not the shape it should be, or no text at all.
 _UNREADABLE: Final = (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError)
@@ -121,6 +140,8 @@ def classify(error: BaseException, doing: str) -> UplinkError | None:
     text = f"{doing}: {type(error).__name__}: {error}"
     if isinstance(error, BotoCoreError):
         return failure(_kind_of_local(error), text)
+    if isinstance(error, RuntimeError) and _STILL_EXPIRED in str(error):
+        return failure(FailureKind.CREDENTIALS_OR_CLOCK, text)
     # urllib3's own pass through botocore where a body is read after its head was taken for good.
     if isinstance(error, OSError | ResponseParserError | HTTPError):
         return failure(FailureKind.TRANSPORT, text)
@@ -128,6 +149,15 @@ def classify(error: BaseException, doing: str) -> UplinkError | None:
         # Without the error's own text: it may quote the answer.
         return failure(FailureKind.TRANSPORT, f"{doing}: the answer can't be read ({type(error).__name__})")
     return None
+
+
+def mendable(error: BaseException) -> bool:
+    """Whether a right clock or fresh credentials could make good what a call of botocore raised."""
+    from botocore.exceptions import ClientError, NoCredentialsError
+
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code") in _MENDABLE
+    return isinstance(error, NoCredentialsError) or (isinstance(error, RuntimeError) and _STILL_EXPIRED in str(error))
 
 
 def _kind_of_local(error: Exception) -> FailureKind:

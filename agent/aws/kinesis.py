@@ -1,6 +1,6 @@
 """Puts packed records on the stream. Must never take a record for delivered that the stream did not number."""
 
-from agent.aws.errors import Translated, failure, kind_of_code
+from agent.aws.errors import failure, kind_of_code
 from agent.aws.session import AwsSession
 from agent.errors import FailureKind
 
@@ -20,7 +20,7 @@ class KinesisSink:
         place.
         """
         client = self._session.kinesis()
-        with Translated("PutRecords"):
+        with self._session.call("PutRecords"):
             answer = client.put_records(
                 StreamName=self._stream, Records=[{"Data": record, "PartitionKey": self._device}]
             )

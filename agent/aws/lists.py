@@ -65,7 +65,7 @@ class DynamoListSource:
         """The site's head; None when the site has published nothing. Raises Transient, Permanent, ContractError."""
         partition, sort = head_key(self._site)
         client = self._session.dynamodb()
-        with Translated("GetItem"):
+        with self._session.call("GetItem"):
             answer = client.get_item(
                 TableName=self._table, Key={"pk": {"S": partition}, "sk": {"S": sort}}, ConsistentRead=True
             )
@@ -89,7 +89,7 @@ class DynamoListSource:
         empty = 0
         while True:
             more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
-            with Translated("Query"):
+            with self._session.call("Query"):
                 page = client.query(
                     TableName=self._table,
                     KeyConditionExpression="pk = :p AND sk BETWEEN :first AND :last",
@@ -121,7 +121,7 @@ class DynamoListSource:
     def _object(self, key: str) -> bytes:
         client = self._session.s3()
         data = bytearray()
-        with Translated("GetObject"):
+        with self._session.call("GetObject"):
             body = client.get_object(Bucket=self._bucket, Key=key)["Body"]
         try:
             while len(data) <= self._max_bytes:

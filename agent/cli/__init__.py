@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "events": "agent.cli.events:events",
     "verify-journal": "agent.cli.verify_journal:verify_journal",
     "readers": "agent.cli.readers:readers",
+    "doctor": "agent.cli.doctor:doctor",
     "demo": "agent.cli.demo:demo",
     "cloud": "agent.cli.cloud:cloud",
 }

@@ -7,15 +7,17 @@ import sys
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
-from rich.console import Console
 
 from agent.configfile import load
 from agent.control_client import ControlClient
 from agent.errors import AgentError, ConfigError, Unreachable
 from agent.places import default_socket
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Exit(IntEnum):
@@ -99,6 +101,9 @@ def print_json(document: Mapping[str, Any]) -> None:
     click.echo(json.dumps(document, separators=(",", ":")))
 
 
-def console() -> Console:
+def console() -> "Console":
     """Tables and colours for a terminal; elsewhere plain text, wide enough that no line is broken."""
+    # Here, because the daemon is a command too and shall not carry it.
+    from rich.console import Console
+
     return Console(highlight=False, width=None if sys.stdout.isatty() else 240)

@@ -7,6 +7,7 @@ import click
 
 from agent.cli.common import reports_errors
 from agent.places import DEFAULT_CONFIG
+from agent.process import without_rich
 
 
 @click.command("run")
@@ -20,6 +21,7 @@ def run(config: Path) -> None:
       cardea run --config config/emulated.toml
     """
     # Loads the whole agent, which no other command needs.
-    from agent.daemon import serve
+    with without_rich():
+        from agent.daemon import serve
 
     sys.exit(serve(config))

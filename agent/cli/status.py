@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from agent.cli.common import connect, console, daemon_options, json_option, print_json, reports_errors
+from agent.doctor.remedies import remedy_of
 
 
 @click.command("status")
@@ -34,6 +36,9 @@ def _show(document: dict[str, Any]) -> None:
     trouble = ", ".join(document["degraded"])
     state = f"[yellow]degraded: {trouble}[/]" if trouble else "[green]all well[/]"
     out.print(f"[bold]{document['device']}[/] at {document['site']}, Cardea {document['version']}: {state}")
+    for reason in document["degraded"]:
+        remedy = remedy_of(reason)
+        out.print(Text(f"  {reason}: {remedy.means} {remedy.todo}"), soft_wrap=not out.is_terminal)
     doors = Table("door", "mode", "lock", "state", "contact", box=None, pad_edge=False)
     for door in document["doors"]:
         colour = "red" if door["state"] in ("forced", "held") or door["fire"] else None

@@ -96,7 +96,8 @@ class ControlServer:
             thread = threading.Thread(target=self._serve, args=(client, stop), name="control-client", daemon=True)
             try:
                 thread.start()
-            except RuntimeError as error:  # the system has no thread to spare
+            except (RuntimeError, MemoryError) as error:
+                # The system has no thread to spare: this client goes, or it would keep its place for ever.
                 log.warning("control.refused", why=str(error))
                 self._forget(client)
                 client.close()

@@ -51,6 +51,10 @@ MAX_REFUSED_ITEMS: Final = 20
 """Refused items recorded one by one for a version; the rest is a number in `allowlist.applied`."""
 
 
+def _nothing() -> None:
+    """No more is to be done each turn."""
+
+
 class Controller:
     """See the module. `run` is its thread's body; `views` and `list_held` may be read from any thread."""
 
@@ -68,6 +72,7 @@ class Controller:
         clock: Clock,
         on_outcome: Callable[[TapOutcome], None],
         on_change: Callable[[], None],
+        each_turn: Callable[[], None] = _nothing,
     ) -> None:
         self._doors = Doors(units, inputs, recorder, presence, clock, self._mode)
         self._readers = readers
@@ -79,6 +84,7 @@ class Controller:
         self._clock = clock
         self._on_outcome = on_outcome
         self._on_change = on_change
+        self._each_turn = each_turn
         self._policy: Policy | None = None
         self.views: tuple[DoorView, ...] = ()
         self.list_held: tuple[int, int, int] | None = None
@@ -98,6 +104,7 @@ class Controller:
             if self._doors.time_passes() or message is not None:
                 self._publish()
             self._recorder.check()
+            self._each_turn()
 
     def list_age_s(self) -> float:
         """Seconds since the list was last known to be the newest; infinite when that is unknown. Any thread."""
@@ -220,6 +227,8 @@ class Controller:
         except StorageError as error:
             log.error("allowlist.unreadable", error=str(error))
             policy, cards = None, 0
+        if policy is not None:
+            self._clock.not_before(policy.issued_s)
         self._policy = policy
         self.list_held = None if policy is None else (policy.epoch, policy.version, cards)
 

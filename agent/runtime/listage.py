@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 
 from agent.core.model import Now
+from agent.core.timekeeping import SLACK_S
 from agent.errors import StorageError
 from agent.ports import StateStore
 
@@ -32,7 +33,9 @@ class ListAge:
         if self._confirmed_mono_s is not None:
             return max(0.0, now.mono_s - self._confirmed_mono_s)
         if self._confirmed_wall_s is not None and now.known:
-            return max(0.0, now.wall_s - self._confirmed_wall_s)
+            age_s = now.wall_s - self._confirmed_wall_s
+            # Confirmed later than now: one of the two times is wrong, and an old list must not pass for a fresh one.
+            return max(0.0, age_s) if age_s >= -SLACK_S else math.inf
         return math.inf
 
     def confirm(self, now: Now) -> None:

@@ -17,7 +17,8 @@ _CREDENTIALS_FACTOR: Final = 10.0
 def waits(first_s: float, max_s: float) -> Waits:
     """Capped exponential with full jitter: the n-th wait is drawn from 0 to min(max_s, first_s * 2 ** (n - 1)).
 
-    Poison waits `max_s` each time: nothing but a person changes what is refused for good.
+    Poison waits `max_s` each time: nothing but a person changes what is refused for good. What has been mended waits
+    not at all; who mends does so with a bound.
     """
     growing = tenacity.wait_random_exponential(multiplier=first_s, max=max_s)
     slow = tenacity.wait_random_exponential(multiplier=first_s * _CREDENTIALS_FACTOR, max=max_s)
@@ -26,6 +27,7 @@ def waits(first_s: float, max_s: float) -> Waits:
         FailureKind.TRANSPORT: growing,
         FailureKind.SERVICE: growing,
         FailureKind.CREDENTIALS_OR_CLOCK: slow,
+        FailureKind.MENDED: tenacity.wait_none(),
         FailureKind.POISON: tenacity.wait_fixed(max_s),
     }
 

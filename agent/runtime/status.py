@@ -30,8 +30,12 @@ class Sources:
     device: str
     site: str
     clock: Clock
+    clock_source: Callable[[], str | None]
+    """Who tells the time; None while it is not known."""
+    clock_disputed: Callable[[], bool]
     doors: Callable[[], Sequence[DoorView]]
-    readers: Callable[[], Sequence[tuple[ReaderPlace, bool]]]
+    readers: Callable[[], Sequence[tuple[ReaderPlace, bool, int]]]
+    """Where it hangs, whether it is ready, and its calls that do not return."""
     journal: Callable[[], JournalStats]
     list_held: Callable[[], tuple[int, int, int] | None]
     """Epoch, version, number of cards."""
@@ -57,17 +61,19 @@ def status(sources: Sources) -> Mapping[str, Any]:
     age_s = sources.list_age_s()
     uplink, sync = sources.uplink(), sources.sync()
     degraded = [*sources.troubles()]
-    degraded += [f"reader_lost:{place.name}" for place, ready in readers if not ready]
+    degraded += [f"reader_lost:{place.name}" for place, ready, _ in readers if not ready]
+    degraded += [f"worker_stalled:reader-{place.name}" for place, _, stuck in readers if stuck]
     degraded += [f"lock_fault:{view.id}" for view in doors if view.lock_fault is not None]
     degraded += ["journal_degraded"] if journal.degraded is not None else []
     degraded += ["no_allowlist"] if held is None else []
     degraded += ["clock_unsynced"] if not now.known else []
+    degraded += ["clock_disputed"] if sources.clock_disputed() else []
     degraded += [link.trouble for link in (uplink, sync) if link.trouble is not None]
     return {
         "device": sources.device,
         "site": sources.site,
         "version": VERSION,
-        "ready": bool(doors) and all(ready for _, ready in readers),
+        "ready": bool(doors) and all(ready for _, ready, _ in readers),
         "degraded": degraded,
         "doors": [_door(view, sources, now.mono_s) for view in doors],
         "readers": [
@@ -77,8 +83,9 @@ def status(sources: Sources) -> Mapping[str, Any]:
                 "state": "ready" if ready else "lost",
                 "door": place.door,
                 "direction": place.direction.value,
+                "stuck_calls": stuck,
             }
-            for place, ready in readers
+            for place, ready, stuck in readers
         ],
         "allowlist": {
             "epoch": None if held is None else held[0],
@@ -98,6 +105,7 @@ def status(sources: Sources) -> Mapping[str, Any]:
         "uplink": {"state": uplink.state, "last_ok_s": uplink.last_ok_s},
         "sync": {"state": sync.state, "last_ok_s": sync.last_ok_s},
         "clock": "synced" if now.known else "unsynced",
+        "clock_source": sources.clock_source(),
         "cards": sorted(sources.card_names.values()),
     }
 
@@ -128,6 +136,7 @@ def _door(view: DoorView, sources: Sources, now_s: float) -> Mapping[str, Any]:
             "direction": last.direction,
             "person": last.person,
             "card": sources.card_names.get(last.credential or ""),
+            "event_id": last.event_id,
             "ago_s": round(max(0.0, now_s - last.at_s), 2),
         },
     }

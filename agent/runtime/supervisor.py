@@ -1,9 +1,11 @@
 """Runs the workers: one named thread each, started and stopped in order, restarted with backoff when one dies."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -15,8 +17,9 @@ MAX_RESTART_S: Final = 15.0
 CALM_S: Final = 60.0
 """A worker that ran this long has recovered: its next restart is quick again."""
 STALLED_S: Final = 10.0
-"""A worker without a heartbeat for this long is reported. Every worker beats at least once a second unless its
-device holds it; no device call of ours may take longer than this."""
+"""A worker without a heartbeat for this long is silent: reported, and no longer vouched for to the service manager,
+which then starts the agent anew. Every worker beats at least once a second; a device call that takes longer than this
+is to be made where the worker can go on beating, because a restart mends no device, and lets go of every maglock."""
 
 
 def _nothing() -> None:
@@ -31,9 +34,13 @@ class Worker:
     run: Callable[[threading.Event, Callable[[], None]], None]
     interrupt: Callable[[], None] = _nothing
     """Makes a blocked `run` look at `stop` now."""
+    patience_s: float = STALLED_S
+    """How long it may go without a heartbeat; more than STALLED_S where one step of its work takes longer."""
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
     beat_s: float = 0.0
+    runs: bool = False
+    """False between a death and the next run."""
     failure: str | None = None
     """Why the worker is down; None while it runs."""
 
@@ -47,10 +54,10 @@ class Supervisor:
 
     def start(self, worker: Worker) -> None:
         """Start a worker; they are stopped in the reverse order."""
-        worker.beat_s = time.monotonic()
         worker.thread = threading.Thread(target=self._keep_running, args=(worker,), name=worker.name, daemon=True)
         self._workers.append(worker)
         worker.thread.start()
+        _name_for_kernel(worker.thread)
 
     def stop(self, until_s: float) -> list[str]:
         """Stop all, newest first, until the monotonic instant; the names of those that did not end."""
@@ -67,14 +74,18 @@ class Supervisor:
 
     def troubles(self) -> list[str]:
         """Workers that are down or silent, as degraded reasons."""
+        failed = [f"worker_failed:{worker.name}" for worker in list(self._workers) if worker.failure is not None]
+        return failed + [f"worker_stalled:{name}" for name in self.silent()]
+
+    def silent(self) -> list[str]:
+        """Workers that should have given a heartbeat and have not: only a new process helps.
+
+        One that died and waits to be run again is not among them.
+        """
         now_s = time.monotonic()
-        found = []
-        for worker in list(self._workers):
-            if worker.failure is not None:
-                found.append(f"worker_failed:{worker.name}")
-            elif now_s - worker.beat_s > STALLED_S:
-                found.append(f"worker_stalled:{worker.name}")
-        return found
+        return [
+            worker.name for worker in list(self._workers) if worker.runs and now_s - worker.beat_s > worker.patience_s
+        ]
 
     def _keep_running(self, worker: Worker) -> None:
         wait_s = FIRST_RESTART_S
@@ -84,22 +95,30 @@ class Supervisor:
             worker.failure = None
 
         while not worker.stop.is_set():
-            started_s = time.monotonic()
+            worker.beat_s = started_s = time.monotonic()
+            worker.runs = True
             try:
                 worker.run(worker.stop, beat)
             except Exception as error:
                 what = f"{type(error).__name__}: {error}"
-                worker.failure = what
+                worker.failure, worker.runs = what, False
                 log.exception("worker.failed", worker=worker.name, restart_in_s=wait_s)
                 self._on_failure(worker.name, what)
             else:
                 # A worker that returns unasked is as dead as one that raises.
                 if worker.stop.is_set():
                     return
-                worker.failure = "returned"
+                worker.failure, worker.runs = "returned", False
                 log.error("worker.returned", worker=worker.name, restart_in_s=wait_s)
                 self._on_failure(worker.name, "returned")
             if time.monotonic() - started_s > CALM_S:
                 wait_s = FIRST_RESTART_S
             worker.stop.wait(wait_s)
             wait_s = min(MAX_RESTART_S, wait_s * 2)
+
+
+def _name_for_kernel(thread: threading.Thread) -> None:
+    """Let `top -H` and `ps -T` tell which worker it is: Python before 3.14 keeps names to itself."""
+    # A thread that has ended already, or a kernel without such a file, is no reason to stop.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/self/task/{thread.native_id}/comm").write_text(thread.name[:15])

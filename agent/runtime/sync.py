@@ -26,7 +26,8 @@ T = TypeVar("T")
 REFUSED: Final = "allowlist_refused"
 """Degraded reason: the site offers a list that this door does not take."""
 JITTER: Final = 0.2
-"""A poll comes up to this part earlier or later, so that the doors of a site do not poll in step."""
+"""A poll comes up to this part earlier, so that the doors of a site do not poll in step; never later, since the
+interval is what a revocation is promised to take at most."""
 
 
 class Sync:
@@ -36,7 +37,7 @@ class Sync:
         source: Where lists come from.
         open_store: Opens where they go, in the thread that alone uses it; raises StorageError.
         waits: By kind of failure, see retry.
-        poll_s: Between two looks at the head.
+        poll_s: Between two looks at the head, at most.
         told: What is posted.
         uniform: Draws a number between two; for the jitter.
     """
@@ -74,7 +75,7 @@ class Sync:
                 follower = Follower(self._source, store, self._told, hold_s=self._poll_s)
                 while not stop.is_set():
                     if attempt(self._look, follower, stop, beat):
-                        sleep(self._poll_s * self._uniform(1 - JITTER, 1 + JITTER))
+                        sleep(self._poll_s * self._uniform(1 - JITTER, 1))
         except Stopped:
             pass
         finally:
@@ -104,7 +105,7 @@ class Sync:
     def _failed(self, state: tenacity.RetryCallState) -> None:
         error = failed_with(state)
         kind = error.kind if isinstance(error, UplinkError) else None
-        link = self.report.state if kind in (None, FailureKind.THROTTLED) else Link.OFFLINE
+        link = self.report.state if kind in (None, FailureKind.THROTTLED, FailureKind.MENDED) else Link.OFFLINE
         # The first failure in a row is told; an outage must not fill the log.
         (log.warning if state.attempt_number == 1 else log.debug)(
             "sync.attempt_failed", kind=kind, error=str(error), wait_s=round(state.upcoming_sleep, 1)

@@ -33,6 +33,8 @@ _AT_RAW_BYTES: Final = 40
 _MAX_BATCH_BYTES: Final = MAX_PACKED_BYTES - MAX_EVENTS * _AT_RAW_BYTES
 _MAX_REFUSED: Final = 64
 """Refused events that are remembered; past that the oldest is forgotten and merely tried once more in between."""
+_ANSWERED: Final = (None, FailureKind.THROTTLED, FailureKind.POISON, FailureKind.MENDED)
+"""With these the way to the cloud is open."""
 
 Place = tuple[int, int]
 """Epoch and seq."""
@@ -56,6 +58,7 @@ class Uplink:
         key: The device's own; signs every record.
         waits: By kind of failure, see retry.
         on_state: Told when the way to the cloud opens or closes; must only enqueue.
+        begin: Called before the first record is packed, as a delivery is tried: again until it does not raise.
         correct: Applied to every event before it is packed: puts right the time of those made without one.
     """
 
@@ -67,6 +70,7 @@ class Uplink:
         *,
         waits: Waits,
         on_state: Callable[[bool], None],
+        begin: Callable[[], None] | None = None,
         correct: Callable[[Event], Event] = _as_it_is,
     ) -> None:
         self._journal = journal
@@ -74,6 +78,7 @@ class Uplink:
         self._key = key
         self._waits = waits
         self._on_state = on_state
+        self._begin = begin
         self._correct = correct
         self._limit = MAX_EVENTS
         self._refused: dict[Place, None] = {}
@@ -103,6 +108,9 @@ class Uplink:
 
     def _send_next(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Send one record and mark it; halves it for as long as it is refused."""
+        if self._begin is not None:
+            call(self._begin, name="uplink-begin", stop=stop, beat=beat)
+            self._begin = None
         while True:
             # Always asked for a full record, and cut here: what the journal gives depends on what it is asked for.
             batch = self._journal.next_unsent(MAX_EVENTS, _MAX_BATCH_BYTES)[: self._limit]
@@ -168,7 +176,7 @@ class Uplink:
     def _failed(self, state: tenacity.RetryCallState) -> None:
         error = failed_with(state)
         kind = error.kind if isinstance(error, UplinkError) else None
-        if kind not in (None, FailureKind.THROTTLED, FailureKind.POISON):  # with these the cloud did answer
+        if kind not in _ANSWERED:
             self._turn(Link.OFFLINE)
         # The first failure in a row is told; an outage must not fill the log.
         (log.warning if state.attempt_number == 1 else log.debug)(

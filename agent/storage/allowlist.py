@@ -16,7 +16,7 @@ from agent.errors import StorageError
 from agent.ports import Applied, ListPosition
 from agent.storage import allowlist_schema as schema
 from agent.storage.allowlist_changes import Changes, card_key, cards_taken_away, is_readable
-from agent.storage.database import Damaged, check, is_damage, open_reader
+from agent.storage.database import Damaged, check, is_damage, open_reader, roll_back
 from agent.storage.files import set_aside
 from cloud.contract.allowlist import Delta, Snapshot
 from cloud.contract.errors import ContractError
@@ -256,6 +256,7 @@ def _as_storage_error(path: Path) -> Iterator[None]:
 
 def _find_damage(path: Path) -> str | None:
     try:
+        roll_back(path)
         with closing(open_reader(path)) as db:
             check(db, schema.SCHEMA_VERSION, schema.TABLES)
     except Damaged as damaged:

@@ -1,8 +1,11 @@
 """What the three SQLite files have in common: reading without changing, and telling damage from a refusing disk."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
+
+from agent.storage.files import rollback_journal
 
 BUSY_S: Final = 1.0
 """Only a reader of ours can be in the way, and never for long."""
@@ -31,6 +34,20 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def roll_back(path: Path) -> None:
+    """Undo a transaction outside WAL that a crash cut short; a reader can't, and is refused until somebody has.
+
+    Damage is left to be found by `check`. Raises sqlite3.Error when the disk refuses.
+    """
+    if rollback_journal(path).exists():
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)) as connection:
+            try:
+                connection.execute("PRAGMA user_version").fetchone()
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+
+
 def check(connection: sqlite3.Connection, version: int, tables: frozenset[str]) -> None:
     """Raise Damaged unless the pages are sound and hold these tables in this version, or nothing at all.
 
@@ -38,14 +55,14 @@ def check(connection: sqlite3.Connection, version: int, tables: frozenset[str]) 
     """
     try:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise Damaged(str(verdict))
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
         if is_damage(error):
             raise Damaged(str(error)) from error
         raise
-    if verdict != "ok":
-        raise Damaged(str(verdict))
     known = found == version and names == tables
     if not known and (found or names):
         raise Damaged(f"its schema is {found}, known is {version}")

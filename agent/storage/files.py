@@ -64,6 +64,11 @@ def remove_database(database: Path) -> None:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
+def rollback_journal(database: Path) -> Path:
+    """What lies beside a database while a transaction outside WAL is not committed."""
+    return database.with_name(database.name + "-journal")
+
+
 @contextmanager
 def only_writer(database: Path) -> Iterator[None]:
     """Hold a database for this process; raises StorageError when another one holds it."""

@@ -77,7 +77,7 @@ class SqliteJournal:
         return self._ask(lambda file: file.next_unsent(max_events, max_bytes))
 
     def mark_sent(self, epoch: int, first: int, last: int) -> None:
-        """See `agent.ports.Journal`. Takes effect before any later `next_unsent`; reaches the disk within a second."""
+        """See `agent.ports.Journal`. Takes effect before any later `next_unsent`; reaches the disk in half a minute."""
         if not 1 <= first <= last:
             raise ValueError(f"no run from {first} to {last}")
         self._mailbox.put_ack(epoch, first, last)
@@ -99,6 +99,10 @@ class SqliteJournal:
     def stats(self) -> JournalStats:
         """See `agent.ports.Journal`."""
         return self._thread.stats()
+
+    def alive(self) -> bool:
+        """Whether its thread runs; one that hangs with the disk does."""
+        return not self._thread.join(0.0)
 
     def close(self) -> None:
         """See `agent.ports.Journal`. Gives a hanging disk three seconds."""

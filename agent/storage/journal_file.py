@@ -3,6 +3,7 @@
 After any error the object is spent: what is in memory may be ahead of the disk. Close it and open the file again.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from agent.storage.runs import Runs
 from agent.storage.sealing import seal
 from cloud.contract.events import ALARMS, GENESIS, Event, EventType
 
+ACKS_TOGETHER: Final = 16
+"""So many acks go to the disk at once, with an event if there is one: each alone would cost every event a page more.
+After a crash so many records are sent again at most."""
 _SCAN_ROWS: Final = 2000
 """Rows that one `events` call looks at: bounds how long an append may wait behind it."""
 
@@ -113,9 +117,10 @@ class JournalFile:
         return place in self._unsent or place in self._sent or (epoch == self.epoch and seq <= self.seq)
 
     def write(self, batch: Sequence[StampedEvent]) -> list[Event]:
-        """Seal and store events, and the acks so far, in one transaction; they are durable when this returns."""
+        """Seal and store events in one transaction, and the acks once they are many; durable when this returns."""
         self._db.execute("BEGIN IMMEDIATE")
-        self._flush_acks()
+        if self.acks >= ACKS_TOGETHER:
+            self._flush_acks()
         notice = self.notice()
         if notice is not None:
             self._insert(self._settings.stamp(notice))
@@ -131,26 +136,30 @@ class JournalFile:
         place = self._head + 1
         epoch, seq = epoch_and_seq(place)
         event = seal(stamped, self._settings.device, self._settings.site, epoch, seq, self._prev)
-        self._prev = event.chain_hash()
+        body = event.canonical()
+        hashed = hashlib.sha256(body)
         self._db.execute(
             "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
-            (place, event.type in ALARMS, event.door, bytes.fromhex(self._prev), event.canonical()),
+            (place, event.type in ALARMS, event.door, hashed.digest(), body),
         )
+        self._prev = hashed.hexdigest()
         self._head = place
         self._unsent.add(place, place)
+        if self._unsent.lowest() == place:
+            self._oldest = place, event.at
         return event
 
     def mark_sent(self, epoch: int, first: int, last: int) -> None:
-        """Note an ack in memory; it reaches the disk with the next write or flush."""
+        """Note an ack in memory; it reaches the disk with a later write or flush."""
         for begin, end in self._unsent.clip(place_of(epoch, first), place_of(epoch, last)):
             self._unsent.remove(begin, end)
             self._acked.append(self._sent.add(begin, end))
             self._room.acked(begin, end)
 
     @property
-    def has_acks(self) -> bool:
-        """Whether there are acks that the disk does not hold yet."""
-        return bool(self._acked)
+    def acks(self) -> int:
+        """Number of acks that the disk does not hold yet."""
+        return len(self._acked)
 
     def flush_acks(self) -> None:
         """Write the acks without waiting for the disk: one that a power cut takes back is a harmless resend."""

@@ -81,7 +81,11 @@ class Mailbox:
     """See the module."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._work = threading.Condition(lock)
+        """For the journal's thread."""
+        self._news = threading.Condition(lock)
+        """For the sender: one that wakes up with each event would only be in the way of its commit."""
         self._events: deque[Waiting] = deque()
         self._acks: list[tuple[int, int, int]] = []
         self._questions: deque[Question] = deque()
@@ -105,36 +109,36 @@ class Mailbox:
 
     def put_event(self, waiting: Waiting) -> None:
         """Hand over an event; refused at once, but kept, while the disk refuses. Raises JournalUnavailable: closed."""
-        with self._changed:
+        with self._work:
             if self._closing:
                 raise JournalUnavailable("the journal is closed")
             self._events.append(waiting)
             self._drop_surplus()
             if self._refusing is not None:
                 waiting.refuse(self._refusing)
-            self._changed.notify_all()
+            self._work.notify_all()
 
     def put_ack(self, epoch: int, first: int, last: int) -> None:
         """Hand over an ack. One run is in flight at a time, so these are few. Raises StorageError: closed."""
-        with self._changed:
+        with self._work:
             if self._closing:
                 raise StorageError("the journal is closed")
             self._acks.append((epoch, first, last))
-            self._changed.notify_all()
+            self._work.notify_all()
 
     def put_question(self, question: Question) -> None:
         """Hand over a question. Raises StorageError: closed, or too many are open."""
-        with self._changed:
+        with self._work:
             if self._closing:
                 raise StorageError("the journal is closed")
             if len(self._questions) >= _QUESTIONS:
                 raise StorageError(f"{_QUESTIONS} questions to the journal are open: its disk is slow")
             self._questions.append(question)
-            self._changed.notify_all()
+            self._work.notify_all()
 
     def gave_up(self, waiting: Waiting, timeout_s: float) -> bool:
         """A caller's time is over: True unless the answer came in this very moment."""
-        with self._changed:
+        with self._work:
             if waiting.done.is_set():
                 return False
             self._late = True
@@ -143,14 +147,15 @@ class Mailbox:
 
     def close(self) -> None:
         """Let nothing more in."""
-        with self._changed:
+        with self._work:
             self._closing = True
-            self._changed.notify_all()
+            self._work.notify_all()
+            self._news.notify_all()
 
     def wait_for_unsent(self, timeout_s: float) -> bool:
         """Block until something is unsent and no ack waits that could change that; False after `timeout_s`."""
-        with self._changed:
-            return self._changed.wait_for(self._something_to_send, timeout_s) and not self._closing
+        with self._news:
+            return self._news.wait_for(self._something_to_send, timeout_s) and not self._closing
 
     def _something_to_send(self) -> bool:
         return self._unsent > 0 and not self._acks and not self._acks_taken
@@ -159,8 +164,8 @@ class Mailbox:
 
     def take(self, timeout_s: float, *, events: bool) -> Work:
         """Wait for something to do. Without `events` (the disk refuses) events and acks stay where they are."""
-        with self._changed:
-            self._changed.wait_for(
+        with self._work:
+            self._work.wait_for(
                 lambda: self._closing or self._questions or (events and (self._events or self._acks)), timeout_s
             )
             taken = [self._events.popleft() for _ in range(min(len(self._events), BATCH_EVENTS))] if events else []
@@ -174,7 +179,7 @@ class Mailbox:
 
     def put_back(self, events: Iterable[Waiting], lost: Lost | None) -> None:
         """What could not be written goes first again, and what could not be told is still to tell."""
-        with self._changed:
+        with self._work:
             self._events.extendleft(reversed(list(events)))
             if lost is not None:
                 self._lost = lost if self._lost is None else lost.plus(self._lost)
@@ -182,29 +187,29 @@ class Mailbox:
 
     def refuse(self, why: str) -> None:
         """The disk refuses: answer everyone who waits, and everyone who comes, at once."""
-        with self._changed:
+        with self._work:
             self._refusing = why
             for waiting in self._events:
                 waiting.refuse(why)
 
     def accept(self) -> None:
         """The disk takes events again."""
-        with self._changed:
+        with self._work:
             self._refusing = None
             self._late = False
 
     def take_lost(self) -> Lost | None:
         """What the ring lost since the last call."""
-        with self._changed:
+        with self._work:
             lost, self._lost = self._lost, None
             return lost
 
     def publish_unsent(self, count: int) -> None:
         """Wake those who wait for something to send."""
-        with self._changed:
+        with self._news:
             self._unsent = count
             self._acks_taken = False
-            self._changed.notify_all()
+            self._news.notify_all()
 
     def _drop_surplus(self) -> None:
         while len(self._events) > RING_EVENTS:

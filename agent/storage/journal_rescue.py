@@ -10,11 +10,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agent.storage import journal_schema as schema
-from agent.storage.database import Damaged, open_reader
-from agent.storage.files import remove_database, set_aside, sync_directory, write_atomic
+from agent.storage.database import Damaged, open_reader, roll_back
+from agent.storage.files import remove_database, rollback_journal, set_aside, sync_directory, write_atomic
 from agent.storage.journal_file import JournalFile, JournalSettings
 from agent.storage.journal_schema import epoch_and_seq, place_of
 from agent.storage.runs import Runs
@@ -35,9 +35,14 @@ def open_journal(settings: JournalSettings, damage: str | None = None, *, check:
     """
     path, successor = settings.path, settings.path.with_name(schema.FILE_NAME + ".new")
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists() and _is_whole(successor):
+    if _is_whole(successor):
+        # Its predecessor may have lost its log to the set-aside folder already: a second rescue would find less.
+        if path.exists():
+            set_aside(path)
         _take_place(successor, path)
+        damage = None
     if check and damage is None and path.exists():
+        roll_back(path)
         damage = _damage(path)
     if damage is not None or not path.exists():
         _begin_epoch(path, successor, damage)
@@ -75,8 +80,9 @@ def _take_place(successor: Path, path: Path) -> None:
     sync_directory(path.parent)
 
 
-def _is_whole(path: Path) -> bool:
-    return path.exists() and _damage(path) is None
+def _is_whole(successor: Path) -> bool:
+    # While its rollback journal is there, it was not committed; and a reader could not roll it back.
+    return successor.exists() and not rollback_journal(successor).exists() and _damage(successor) is None
 
 
 def _damage(path: Path) -> str | None:
@@ -114,7 +120,7 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
         new.execute("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?)", row)
         held.add(row[0], row[0])
     missing = Runs()
-    for first, last in _runs(old, "SELECT first, last FROM sent"):
+    for first, last in _runs(old):
         new.executemany("INSERT OR IGNORE INTO sent VALUES (?, ?)", held.clip(first, last))
     for epoch in {epoch_and_seq(first)[0] for first, _ in held}:
         newest = new.execute("SELECT max(place) FROM event WHERE place < ?", (place_of(epoch + 1, 0),)).fetchone()[0]
@@ -122,16 +128,26 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     for first, last in held:
         missing.remove(first, last)
     new.executemany("INSERT INTO gone VALUES (?, ?, NULL)", list(missing))
-    with suppress(sqlite3.Error):
-        for row in old.execute("SELECT epoch, first, last, count, gap FROM lost").fetchall():
-            new.execute("INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?, ?)", row)
+    for row in _ascending(old, "SELECT epoch, first, last, count, gap FROM lost ORDER BY epoch"):
+        new.execute("INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?, ?)", row)
     return len(held)
 
 
-def _runs(old: sqlite3.Connection, query: str) -> list[tuple[int, int]]:
+def _runs(old: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    for first, last in _ascending(old, "SELECT first, last FROM sent ORDER BY first"):
+        if isinstance(last, int):
+            yield first, last
+
+
+def _ascending(old: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
+    """Rows as far as they can be read. A damaged tree may lead back into itself: keys that do not grow end it."""
+    key = -1
     with suppress(sqlite3.Error):
-        return [run for run in old.execute(query) if isinstance(run[0], int) and isinstance(run[1], int)]
-    return []
+        for row in old.execute(query):
+            if not isinstance(row[0], int) or row[0] <= key:
+                return
+            key = row[0]
+            yield row
 
 
 def _readable(old: sqlite3.Connection) -> Iterator[_Row]:
@@ -143,7 +159,7 @@ def _readable(old: sqlite3.Connection) -> Iterator[_Row]:
     place = place_of(1, 0)
     while True:
         last, broken = place, False
-        for row in _scan(old, "place > ? ORDER BY place", place):
+        for row in _scan(old, place):
             if row is None:
                 broken = True
                 break
@@ -153,7 +169,7 @@ def _readable(old: sqlite3.Connection) -> Iterator[_Row]:
         if not broken:
             return
         beyond = _beyond(old, last)
-        for row in _scan(old, "place < ? ORDER BY place DESC", beyond):
+        for row in _scan(old, beyond, back=True):
             if row is None or row[0] <= last:
                 break
             if _is_sound(row):
@@ -167,7 +183,7 @@ def _beyond(old: sqlite3.Connection, place: int) -> int:
     """The first row that can be reached beyond the damage after `place`; _LAST_PLACE when none can."""
     step = 1
     while place + step < _LAST_PLACE:
-        for row in _scan(old, "place > ? ORDER BY place", place + step):
+        for row in _scan(old, place + step):
             if row is not None:
                 return row[0]
             break
@@ -177,18 +193,31 @@ def _beyond(old: sqlite3.Connection, place: int) -> int:
     return _LAST_PLACE
 
 
-def _scan(old: sqlite3.Connection, where: str, place: int) -> Iterator[_Row | None]:
-    """Rows, then None if a damaged page ended it."""
-    query = f"SELECT place, alarm, door, hash, body FROM event WHERE {where}"  # noqa: S608 - our own text
+def _scan(old: sqlite3.Connection, place: int, *, back: bool = False) -> Iterator[_Row | None]:
+    """Rows after `place`, or back from before it; then None if damage ended it.
+
+    A damaged tree may lead back into itself, and a query then never end: rows out of their order are damage too.
+    """
+    query = "SELECT place, alarm, door, hash, body FROM event WHERE "
+    query += "place < ? ORDER BY place DESC" if back else "place > ? ORDER BY place"
     try:
         for row in old.execute(query, (place,)):
+            if not _follows(row, place, back):
+                yield None
+                return
             place = row[0]
             yield row
     except sqlite3.Error:
         # The module steps ahead: the error of the next row takes the sound one before it along.
         with suppress(sqlite3.Error):
-            yield from old.execute(f"{query} LIMIT 1", (place,)).fetchall()
+            for row in old.execute(f"{query} LIMIT 1", (place,)).fetchall():
+                if _follows(row, place, back):
+                    yield row
         yield None
+
+
+def _follows(row: _Row, place: int, back: bool) -> bool:
+    return row[0] < place if back else row[0] > place
 
 
 def _is_sound(row: _Row) -> bool:

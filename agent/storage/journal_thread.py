@@ -18,13 +18,13 @@ from agent.core.events import EventDraft
 from agent.errors import StorageError
 from agent.ports import JournalStats
 from agent.storage.database import Damaged, is_damage
-from agent.storage.journal_file import JournalFile, JournalSettings
+from agent.storage.journal_file import ACKS_TOGETHER, JournalFile, JournalSettings
 from agent.storage.journal_mailbox import Lost, Mailbox, Question, Waiting, Work
 from agent.storage.journal_rescue import open_journal
 from cloud.contract.events import EventType
 
-_FLUSH_ACKS_S: Final = 1.0
-"""An ack that no event carries to the disk is written after this."""
+_FLUSH_ACKS_S: Final = 30.0
+"""An ack that no event has carried to the disk is written after this: one that a crash takes is a harmless resend."""
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 5.0
 """Between attempts to open a file that the disk refused; a person who frees space sees it heal at once."""
@@ -135,7 +135,7 @@ class JournalThread:
         for ack in work.acks:
             file.mark_sent(*ack)
         self._write(file, work.events)
-        self._flush_when_idle(file)
+        self._flush_when_due(file)
         self._publish()
 
     def _write(self, file: JournalFile, events: list[Waiting]) -> None:
@@ -146,10 +146,10 @@ class JournalThread:
         if batch or file.notice() is not None:
             sealed = file.write([waiting.stamped for waiting in batch])
             self._doubt = None
-            self._flush_at = None
             try:
-                # First, so that whoever has an event also finds it in the measure.
-                self._publish()
+                # First, so that whoever has an event also finds it in the measure. The sender is told later: the relay
+                # waits for these events, and both would be after the same lock of Python's.
+                self._stats = file.stats()
             finally:
                 for waiting, event in zip(batch, sealed, strict=True):
                     waiting.written(event)
@@ -177,14 +177,14 @@ class JournalThread:
                 self._fail(error)
         question.done.set()
 
-    def _flush_when_idle(self, file: JournalFile) -> None:
-        if not file.has_acks:
+    def _flush_when_due(self, file: JournalFile) -> None:
+        now_s = self._monotonic()
+        if file.acks >= ACKS_TOGETHER or (self._flush_at is not None and now_s >= self._flush_at):
+            file.flush_acks()
+        if not file.acks:
             self._flush_at = None
         elif self._flush_at is None:
-            self._flush_at = self._monotonic() + _FLUSH_ACKS_S
-        elif self._monotonic() >= self._flush_at:
-            file.flush_acks()
-            self._flush_at = None
+            self._flush_at = now_s + _FLUSH_ACKS_S
 
     def _reopen(self) -> None:
         path, damage = self._settings.path, None

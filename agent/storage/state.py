@@ -54,7 +54,10 @@ class SqliteStateStore:
             # Only between transactions does SQLite take this.
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             if value is None:
-                self._db.execute("DELETE FROM entry WHERE name = ? AND key = ?", (name, key))
+                removed = self._db.execute("DELETE FROM entry WHERE name = ? AND key = ?", (name, key)).rowcount
+                if durable and not removed:
+                    # Nothing to write, so nothing was flushed; an earlier removal may still be on its way.
+                    self._db.execute("PRAGMA wal_checkpoint").fetchone()
             else:
                 self._db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", (name, key, value))
 

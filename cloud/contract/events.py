@@ -1,15 +1,16 @@
 """The event, version 1: what the journal holds and every consumer sees. Must never carry a raw card number."""
 
+import hashlib
 import math
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from cloud.contract.canonical import canonical_bytes, sha256_hex
+from cloud.contract.canonical import canonical_bytes, parse_canonical, sha256_hex
 from cloud.contract.checks import CREDENTIAL, SHA256, check_id, check_version, is_whole, shown
 from cloud.contract.errors import ContractError, UnknownVersionError
 
@@ -20,7 +21,7 @@ GENESIS: Final = "0" * 64
 """`prev` of the first event of an epoch."""
 
 # A namespace of our own, so that the id of an event follows from device, epoch and seq alone.
-_NAMESPACE: Final = uuid.UUID("7b0d5a53-3ad0-5c1e-9f0a-5f6f2f1c7a11")
+_NAMESPACE: Final = uuid.UUID("7b0d5a53-3ad0-5c1e-9f0a-5f6f2f1c7a11").bytes
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -109,24 +110,31 @@ class Event:
     detail: Mapping[str, str | int | float | bool | None] | None = None
     at_raw: str | None = None
     """What the untrusted clock said, when `at` was corrected on sending."""
+    written: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    """No field: the bytes that `read_event` read and found right. A copy made by `replace` has none."""
 
     def to_json(self) -> dict[str, Any]:
         """The event as a JSON object; `at_raw` and `detail` are left out where they do not apply."""
         document: dict[str, Any] = {"v": EVENT_VERSION}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is None and field.name in ("at_raw", "detail"):
-                continue
-            document[field.name] = dict(value) if field.name == "detail" else value
+        for name in _TYPES:
+            document[name] = getattr(self, name)
         document["type"] = self.type.value
+        if self.detail is not None:
+            document["detail"] = dict(self.detail)
+        if self.at_raw is not None:
+            document["at_raw"] = self.at_raw
         return document
+
+    def wire(self) -> bytes:
+        """The canonical bytes of `to_json`, as they travel."""
+        return canonical_bytes(self.to_json()) if self.written is None else self.written
 
     def canonical(self) -> bytes:
         """The bytes that the chain is made over: the event as it was journaled, before `at` was corrected."""
+        if self.at_raw is None:
+            return self.wire()
         document = self.to_json()
-        raw = document.pop("at_raw", None)
-        if raw is not None:
-            document["at"] = raw
+        document["at"] = document.pop("at_raw")
         return canonical_bytes(document)
 
     def chain_hash(self) -> str:
@@ -136,7 +144,13 @@ class Event:
 
 def event_id(device: str, epoch: int, seq: int) -> str:
     """UUID of the event at this place; the same place always has the same id."""
-    return str(uuid.uuid5(_NAMESPACE, f"{device}/{epoch}/{seq}"))
+    # RFC 4122 section 4.3, as uuid.uuid5 does it, without its objects: each event is asked for its id several times.
+    name = f"{device}/{epoch}/{seq}".encode()
+    digest = bytearray(hashlib.sha1(_NAMESPACE + name, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -160,10 +174,30 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "person": (str, type(None)),
     "policy": (int, type(None)),
 }
+"""Fields that each event has, with the types that JSON gives them: true is no number."""
+_KNOWN: Final = frozenset({"v", "detail", "at_raw", *_TYPES})
 
 
 def parse_event(document: Any) -> Event:
     """Read one event; raises ContractError with the field at fault, UnknownVersionError for another `v` or type."""
+    event = _typed(document)
+    check_event(event)
+    return event
+
+
+def read_event(data: bytes) -> Event:
+    """The event of these canonical bytes, which it keeps, so that it can travel without being written anew.
+
+    Raises ContractError for bytes in any other form, and as `parse_event` does.
+    """
+    event = _typed(parse_canonical(data, "event"))
+    object.__setattr__(event, "written", data)
+    check_event(event)
+    return event
+
+
+def _typed(document: Any) -> Event:
+    """An event whose fields are all there and of their types; what they say is not checked."""
     if not isinstance(document, Mapping):
         raise ContractError("event: not a JSON object")
     check_version(document, EVENT_VERSION, "event")
@@ -172,20 +206,18 @@ def parse_event(document: Any) -> Event:
         if name not in document:
             raise ContractError(f"event: {name} is missing")
         value = document[name]
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        if type(value) not in kinds:
             raise ContractError(f"event: {name} is {type(value).__name__}")
         values[name] = value
     for name in ("detail", "at_raw"):
         values[name] = document.get(name)
-    unknown = set(document) - set(_TYPES) - {"v", "detail", "at_raw"}
+    unknown = document.keys() - _KNOWN
     if unknown:
         raise ContractError(f"event: unknown field {shown(sorted(map(str, unknown))[0])}")
     if values["type"] not in EventType._value2member_map_:
         raise UnknownVersionError(f"event: type {shown(values['type'])} is not known")
     values["type"] = EventType(values["type"])
-    event = Event(**values)
-    check_event(event)
-    return event
+    return Event(**values)
 
 
 def check_event(event: Event) -> int:

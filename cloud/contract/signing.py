@@ -16,7 +16,12 @@ from cloud.contract.errors import SignatureInvalidError
 
 def sign(document: Mapping[str, Any], key: Ed25519PrivateKey) -> str:
     """Base64 signature over the canonical bytes of the document without its own `sig`."""
-    return base64.b64encode(key.sign(_signed_bytes(document))).decode("ascii")
+    return sign_bytes(_signed_bytes(document), key)
+
+
+def sign_bytes(data: bytes, key: Ed25519PrivateKey) -> str:
+    """Base64 signature over the canonical bytes of a document that has no `sig` yet."""
+    return base64.b64encode(key.sign(data)).decode("ascii")
 
 
 def verify(document: Mapping[str, Any], keys: Sequence[Ed25519PublicKey]) -> None:

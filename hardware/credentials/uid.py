@@ -19,6 +19,13 @@ _CASCADE_TAG: Final = 0x88
 _NFC_DEP: Final = b"\x01\xfe"
 """Start of a FeliCa identifier that a phone makes up for peer-to-peer (NFC Forum Digital)."""
 
+_LENGTHS: Final = {
+    Technology.ISO14443A: frozenset({4, 7, 10}),
+    Technology.ISO15693: frozenset({8}),
+    Technology.FELICA: frozenset({8}),
+}
+"""What there is (ISO/IEC 14443-3, 6.5.4; ISO/IEC 15693-3, 4.1; JIS X 6319-4): another length was read in part."""
+
 _NOT_TYPE_A: Final = {Technology.ISO14443B, Technology.ISO15693, Technology.FELICA, Technology.CONTACT}
 
 
@@ -32,6 +39,8 @@ def checked_uid(uid: bytes, technology: Technology) -> bytes:
         raise CardError(f"the card's UID has {len(uid)} bytes instead of {MIN_BYTES} to {MAX_BYTES}")
     if set(uid) <= {0x00} or set(uid) <= {0xFF}:
         raise CardError("the card's UID is a filler: all bytes 00 or FF")
+    if len(uid) not in _LENGTHS.get(technology, {len(uid)}):
+        raise CardError(f"the card's UID has {len(uid)} bytes, which no {technology.value} card has: read in part")
     if technology not in _NOT_TYPE_A and len(uid) == MIN_BYTES:
         if uid[0] == _RANDOM_ID:
             raise CardError("the card's UID is random (first byte 08): it is another one at every tap")

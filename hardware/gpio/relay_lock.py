@@ -69,9 +69,7 @@ class RelayLock:
             self._energised = locked
             self._lock_at_s = None
             self._open = True
-            self._guard = threading.Thread(
-                target=self._relock_when_due, name=f"lock-guard-{self._settings.name}", daemon=True
-            )
+            self._guard = threading.Thread(target=self._guard_it, name=f"lock-guard-{self._settings.name}", daemon=True)
             try:
                 self._guard.start()
             except RuntimeError as error:
@@ -134,6 +132,16 @@ class RelayLock:
     def _check_open(self) -> None:
         if not self._open:
             raise ClosedError(f"lock {self._settings.name!r} is not open")
+
+    def _guard_it(self) -> None:
+        while True:
+            try:
+                self._relock_when_due()
+            except Exception as error:  # noqa: BLE001 - such as no memory for one more wait: it must not die
+                _log.error("lock.guard_failed", extra={"lock": self._settings.name, "error": repr(error)})
+                time.sleep(RETRY_S)
+            else:
+                return
 
     def _relock_when_due(self) -> None:
         with self._changed:

@@ -8,6 +8,9 @@ MIFARE Classic refuses the one for type 2.
 The UID needs no activation of the card, so a tap waits for none; a card is activated by its first `transmit`.
 A look takes milliseconds on a real reader, and 1 s over `udp:` with no card, which is what `interrupt` then takes.
 nfcpy has no lamp that tells granted from denied, so `indicate` does nothing.
+
+A look or an exchange that takes longer than a few seconds is cut off, and the device opened anew: nfcpy's chips were
+seen to slow down to 20 s a look after hours without a card, and to stop to answer after an error (nfcpy#62, nfcpy#68).
 """
 
 import logging
@@ -15,13 +18,16 @@ import os
 import struct
 import termios
 import time
+import traceback
 from contextlib import suppress
+from functools import partial
 from threading import Event
 from typing import Any, Final
 
 from hardware.credentials.uid import checked_uid
 from hardware.errors import CardError, ClosedError, DeviceLost, MissingLibrary, OpenError
 from hardware.protocols import Indication, PresentedCard, Technology
+from hardware.readers.nfc_line import Leash, bring_pn532_back
 from hardware.readers.presence import UNREADABLE, Presence
 from hardware.settings import ReaderSettings
 
@@ -66,10 +72,13 @@ _CARD_ERRORS: Final = (
 class NfcCard:
     """A card in the field of an nfcpy device, usable until the next `wait_for_card`."""
 
-    __slots__ = ("_frontend", "_seen_s", "_tag", "_target", "_technology", "_uid")
+    __slots__ = ("_frontend", "_leash", "_seen_s", "_tag", "_target", "_technology", "_uid")
 
-    def __init__(self, frontend: Any, target: Any, technology: Technology, uid: bytes, seen_s: float) -> None:
+    def __init__(
+        self, frontend: Any, leash: Leash, target: Any, technology: Technology, uid: bytes, seen_s: float
+    ) -> None:
         self._frontend = frontend
+        self._leash = leash
         self._target = target
         self._technology = technology
         self._uid = uid
@@ -97,6 +106,7 @@ class NfcCard:
             raise CardError("the card has left the field")
         if self._technology is Technology.FELICA or not _takes_apdus(self._target, self._technology):
             raise CardError("the card takes no APDUs")
+        self._leash.start()
         try:
             if self._tag is None:
                 self._tag = nfc.tag.tt4.activate(self._frontend, self._target)
@@ -104,6 +114,8 @@ class NfcCard:
         except _CARD_ERRORS as fault:
             raise CardError(f"the exchange with the card failed: {type(fault).__name__}") from fault
         except _DEVICE_ERRORS as fault:
+            if self._leash.used_up:
+                raise CardError("the card took too long") from fault
             raise DeviceLost(f"the reader failed in an exchange: {fault}") from fault
         if answer is None or len(answer) < 2:
             raise CardError("the card's answer has no status word")
@@ -124,6 +136,7 @@ class NfcReader:
         self._presence = {technology: Presence(settings.reread_s) for technology, _ in _LOOKS}
         self._interrupted = Event()
         self._frontend: Any = None
+        self._leash = Leash(None)
         self._card: NfcCard | None = None
         self._unsupported: set[Technology] = set()
         self._next_look = 0
@@ -139,16 +152,14 @@ class NfcReader:
         if self._frontend is not None:
             raise OpenError(f"{self._name} is open already")
         _keep_uids_out_of_the_log()
-        frontend = nfc.ContactlessFrontend()
         try:
-            found = frontend.open(self._path)
-        except (*_DEVICE_ERRORS, *_CARD_ERRORS, ImportError) as fault:
-            raise OpenError(
-                f"{self._path}: {fault}; is another program or the kernel driver pn533_usb on it?"
-            ) from fault
-        if not found:
-            raise OpenError(f"{self._path}: no such device, or no permission to use it")
+            frontend = _connect(self._path)
+        except OpenError:
+            if not _bring_back(self._path):
+                raise
+            frontend = _connect(self._path)
         self._frontend = frontend
+        self._leash = Leash(_transport(frontend))
         self._unsupported.clear()
         self._next_look = self._nonsense = 0
         self._interrupted.clear()
@@ -188,6 +199,7 @@ class NfcReader:
             presence.look(None, now_s)
         frontend, self._frontend = self._frontend, None
         if frontend is not None:
+            self._leash.start()
             _close(frontend)
 
     def _look(self) -> NfcCard | None:
@@ -210,11 +222,12 @@ class NfcReader:
             return None
         if not presence.look(uid, now_s):
             return None
-        self._card = NfcCard(self._frontend, target, technology, uid, now_s)
+        self._card = NfcCard(self._frontend, self._leash, target, technology, uid, now_s)
         return self._card
 
     def _sense(self, technology: Technology, modulation: str) -> Any:
         """What answers to one modulation, None for nothing."""
+        self._leash.start()
         try:
             target = self._frontend.sense(nfc.clf.RemoteTarget(modulation))
         except _DEVICE_ERRORS as fault:
@@ -250,13 +263,40 @@ def may_open(bus: int, address: int) -> bool:
     return os.access(f"/dev/bus/usb/{bus:03}/{address:03}", os.R_OK | os.W_OK)
 
 
+def _connect(path: str) -> Any:
+    """nfcpy's device at a path; raises OpenError."""
+    frontend = nfc.ContactlessFrontend()
+    try:
+        found = frontend.open(path)
+    except (*_DEVICE_ERRORS, *_CARD_ERRORS, ImportError) as fault:
+        # For some errors nfcpy leaves the line open, and it stays open for as long as the fault knows who opened it.
+        traceback.clear_frames(fault.__traceback__)
+        raise OpenError(f"{path}: {fault}; is another program or the kernel driver pn533_usb on it?") from fault
+    if not found:
+        raise OpenError(f"{path}: no such device, or no permission to use it")
+    return frontend
+
+
+def _bring_back(path: str) -> bool:
+    """Whether a PN532 on a line that the path names was found at another speed, and is now where nfcpy looks for it."""
+    lines = nfc.clf.transport.TTY
+    with suppress(*_DEVICE_ERRORS):
+        ports, chip, many = lines.find(path) or ([], "", True)
+        return chip == "pn532" and not many and bool(ports) and bring_pn532_back(partial(lines, ports[0]), ports[0])
+    return False
+
+
+def _transport(frontend: Any) -> Any:
+    return getattr(getattr(frontend.device, "chipset", None), "transport", None)
+
+
 def _close(frontend: Any) -> None:
     """Close an nfcpy device, and its line or USB handle even if the device is gone.
 
     nfcpy says goodbye to the chip first, and where that fails leaves the line open; while it is, a replugged ttyUSB0
     comes back as ttyUSB1.
     """
-    transport = getattr(getattr(frontend.device, "chipset", None), "transport", None)
+    transport = _transport(frontend)
     line = getattr(transport, "tty", None) or getattr(transport, "usb_dev", None)
     with suppress(*_DEVICE_ERRORS, *_CARD_ERRORS):
         frontend.close()

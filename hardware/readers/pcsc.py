@@ -39,6 +39,9 @@ _GENERATION_SHIFT: Final = 16
 """The upper half of a reader's state counts cards in and out: it tells a card from the next when nobody looked."""
 _SLICE_S: Final = 0.08
 """How long an interrupt may go unnoticed: below the 100 ms that readers promise. A card is noticed at once."""
+_RETRY_S: Final = 0.5
+"""How soon a card that could not be read is tried again while it stays: it may have left and come back, or another may
+have taken its place, before the reader noticed; or another program held it."""
 _READER_GONE: Final = frozenset(
     {
         scard.SCARD_E_INVALID_HANDLE,
@@ -125,6 +128,7 @@ class PcscReader:
         self._state = 0
         self._plug_and_play = 0
         self._generation: int | None = None
+        self._retry_s: float | None = None
         self._card: PcscCard | None = None
 
     @property
@@ -146,7 +150,7 @@ class PcscReader:
             scard.SCardReleaseContext(context)
             raise OpenError(str(lost)) from lost
         self._state = self._plug_and_play = scard.SCARD_STATE_UNAWARE
-        self._generation = None
+        self._generation = self._retry_s = None
         self._context = context
         self._interrupted.clear()
 
@@ -176,8 +180,11 @@ class PcscReader:
             self._context = None
 
     def _wait_for_change(self, context: int, until_s: float) -> bool:
-        """Whether the reader's state changed; False after the time, or an interrupt."""
+        """Whether the reader's state changed, or a card is to be tried again; False after the time, or an interrupt."""
         while not self._interrupted.is_set():
+            if self._retry_s is not None and time.monotonic() >= self._retry_s:
+                self._generation = self._retry_s = None
+                return True
             left_s = max(0.0, until_s - time.monotonic())
             watched = [(self._reader, self._state), (_PLUG_AND_PLAY, self._plug_and_play)]
             code, states = scard.SCardGetStatusChange(context, int(min(left_s, _SLICE_S) * 1000), watched)
@@ -203,7 +210,7 @@ class PcscReader:
         generation = self._state >> _GENERATION_SHIFT
         self._state &= ~scard.SCARD_STATE_CHANGED
         if not self._state & scard.SCARD_STATE_PRESENT:
-            self._generation = None
+            self._generation = self._retry_s = None
             self._release_card(now_s)
             return None
         if generation == self._generation:
@@ -213,10 +220,12 @@ class PcscReader:
         return self._read_card(now_s)
 
     def _read_card(self, now_s: float) -> PcscCard | None:
+        self._retry_s = None
         try:
             self._card = self._connect(now_s)
             self._card.identify()
         except CardError:
+            self._retry_s = now_s + _RETRY_S
             if self._presence.look(UNREADABLE, now_s):
                 raise
             return None

@@ -2,7 +2,10 @@
 
 from tests.bench import site
 
-DOOR = f"""
+
+def door(reader: str) -> str:
+    """A door whose reader is configured by these lines."""
+    return f"""
 [[door]]
 id = "{site.DOOR}"
 [door.lock]
@@ -12,11 +15,14 @@ strike_s = 1.0
 [[door.reader]]
 name = "front-in"
 direction = "in"
-driver = "emulated"
+{reader}
 [door.inputs.rex]
 driver = "emulated"
 normally = "open"
 """
+
+
+DOOR = door('driver = "emulated"')
 
 CLOUD = """
 [aws]

@@ -1,25 +1,31 @@
-"""A process that stands for Kinesis and DynamoDB: takes every record, and always has the list that the door holds.
+"""A process that stands for Kinesis and DynamoDB: takes records as the weather lets it, and has a list for the door.
 
-`python -m tests.bench.endpoint` prints its addresses as JSON, and at the end of its input how many records it took.
+`python -m tests.bench.endpoint WEATHER COUNT` prints its addresses as JSON, and at the end of its input what became of
+the events 1 to COUNT. A line of its input is a card: it is revoked at once by a new version of the list, and the
+instant is printed.
 """
 
+import base64
 import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from cloud.contract.allowlist import seal_head
+from cloud.contract.allowlist import delta_key, seal_delta, seal_head
 from tests.bench import site
 from tests.bench.context import ROOT, environment
-from tests.rigs.fault_kinesis import FaultKinesis
+from tests.bench.tally import Tally, tally
+from tests.bench.weather import WEATHERS
+from tests.rigs.fault_kinesis import OK, FaultKinesis
 from tests.rigs.site import LIST_KEY
 
-_QUIET_S = 5.0
+_COUNT_S = 60.0
 
 
 @dataclass(slots=True)
@@ -30,16 +36,24 @@ class Endpoint:
     variables: Mapping[str, str]
     """For the environment of whoever is to find it."""
 
-    def finish(self) -> int:
-        """End it; how many records it took."""
-        out, _ = self.process.communicate("", timeout=_QUIET_S)
-        return int(json.loads(out)["records"])
+    def revoke(self, uid: str) -> float:
+        """Publish a list without this card; the monotonic instant from which on every poll finds it."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{uid}\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def finish(self) -> Tally:
+        """End it; what became of the events."""
+        out, _ = self.process.communicate("", timeout=_COUNT_S)
+        return Tally(**json.loads(out))
 
 
 @contextmanager
-def endpoint() -> Iterator[Endpoint]:
+def endpoint(weather: str = "clean", count: int = 0) -> Iterator[Endpoint]:
     """Run it for the length of the block."""
-    command = [sys.executable, "-m", "tests.bench.endpoint"]
+    command = [sys.executable, "-m", "tests.bench.endpoint", weather, str(count)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=ROOT, env=environment()
     ) as process:
@@ -51,6 +65,7 @@ def endpoint() -> Iterator[Endpoint]:
                 "AWS_ENDPOINT_URL_DYNAMODB": found["dynamodb"],
                 "AWS_ACCESS_KEY_ID": "bench",
                 "AWS_SECRET_ACCESS_KEY": "bench",
+                "AWS_DEFAULT_REGION": "eu-central-1",
             }
             yield Endpoint(process, variables)
         finally:
@@ -59,32 +74,66 @@ def endpoint() -> Iterator[Endpoint]:
 
 class _Table(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    head: bytes
-    """The answer, set before the first request."""
+    published: "_Published"
+    """Set before the first request."""
 
     def do_POST(self) -> None:
-        """GetItem of the head; nothing else is asked for by a door that holds the newest list."""
-        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        """GetItem of the head, and Query of the deltas after the version that the door holds."""
+        asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+        body = json.dumps(self.published.answer(asked)).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(self.head)))
+        self.send_header("Content-Length", str(len(body)))
         self.send_header("x-amzn-RequestId", "00000000-0000-0000-0000-000000000000")
         self.end_headers()
-        self.wfile.write(self.head)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
         """Say nothing."""
 
 
+class _Published:
+    """The list's versions: the snapshot that every door of a benchmark holds, and a delta for each revoked card."""
+
+    def __init__(self) -> None:
+        self._deltas: dict[str, dict[str, Any]] = {}
+        self._head = ""
+        self._publish(1)
+
+    def answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Of one request."""
+        if "Key" in asked:
+            return {"Item": {"doc": {"S": self._head}}}
+        values = asked["ExpressionAttributeValues"]
+        first, last = values[":first"]["S"], values[":last"]["S"]
+        return {"Items": [item for sort, item in list(self._deltas.items()) if first <= sort <= last]}
+
+    def revoke(self, uid: str) -> float:
+        """Take a card away; the monotonic instant."""
+        version = len(self._deltas) + 2
+        text, packed = seal_delta(site.revocation(version, uid), LIST_KEY)
+        _, sort = delta_key(site.NAME, 1, version)
+        self._deltas[sort] = {"doc": {"S": text}, "changes": {"B": base64.b64encode(packed).decode("ascii")}}
+        self._publish(version)
+        return time.monotonic()
+
+    def _publish(self, version: int) -> None:
+        self._head = seal_head(site.head(None, version), LIST_KEY)
+
+
 def main() -> None:
     """Serve until the input ends."""
-    _Table.head = json.dumps({"Item": {"doc": {"S": seal_head(site.head(None), LIST_KEY)}}}).encode()
+    weather, count = sys.argv[1], int(sys.argv[2])
+    published = _Table.published = _Published()
     with FaultKinesis() as kinesis, ThreadingHTTPServer(("127.0.0.1", 0), _Table) as table:
+        kinesis.play(OK)  # a client's first request opens its connection
+        kinesis.otherwise(WEATHERS[weather]())
         threading.Thread(target=table.serve_forever, name="table", daemon=True).start()
         addresses = {"kinesis": kinesis.endpoint, "dynamodb": f"http://127.0.0.1:{table.server_address[1]}"}
         print(json.dumps(addresses), flush=True)
-        sys.stdin.read()
-        print(json.dumps({"records": len(kinesis.records)}), flush=True)
+        for uid in sys.stdin:
+            print(published.revoke(uid.strip()), flush=True)
+        print(json.dumps(asdict(tally((record.data for record in kinesis.records), count))), flush=True)
         table.shutdown()
 
 

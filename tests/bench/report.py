@@ -24,7 +24,7 @@ def as_json(run: Run, outcomes: Sequence[Outcome]) -> str:
 
 def as_text(run: Run, outcomes: Sequence[Outcome]) -> str:
     """For a terminal."""
-    lines = [*_about(run), ""]
+    lines = [*about(run), ""]
     for outcome in outcomes:
         lines.append(f"{outcome.title}  ({_conditions(outcome)})")
         for row in outcome.rows:
@@ -53,7 +53,7 @@ def as_markdown(run: Run, outcomes: Sequence[Outcome]) -> str:
     ]
     notes = [f"- {row.ours.what}: {note}" for each in outcomes for row in each.rows for note in row.notes]
     conditions = [f"- {outcome.title}: {_conditions(outcome)}" for outcome in outcomes]
-    parts = [[f"- {line}" for line in _about(run)], [*head, *rows], targets, ["Of the figures:", *notes]]
+    parts = [[f"- {line}" for line in about(run)], [*head, *rows], targets, ["Of the figures:", *notes]]
     parts += [["Of the conditions:", *conditions], [summary(outcomes)]]
     return "\n\n".join("\n".join(part) for part in parts)
 
@@ -79,7 +79,8 @@ def summary(outcomes: Iterable[Outcome]) -> str:
     return f"{text}; missed: {'; '.join(missed)}." if missed else f"{text}."
 
 
-def _about(run: Run) -> Iterator[str]:
+def about(run: Run) -> Iterator[str]:
+    """Machine, versions and conditions, a line each."""
     machine = run["machine"]
     yield (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_mib']} MiB, {machine['architecture']},"

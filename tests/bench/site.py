@@ -60,5 +60,10 @@ def delta(version: int, changes: int, cards: int) -> Delta:
     return Delta(NAME, 1, version, version - 1, _AT, False, (*steps, *(Change("card", key, None) for key in gone)))
 
 
+def revocation(version: int, uid: str) -> Delta:
+    """From the version before to this one: one card is taken away."""
+    return Delta(NAME, 1, version, version - 1, _AT, False, (Change("card", credential(uid), None),))
+
+
 if __name__ == "__main__":
     Path(sys.argv[1]).write_bytes(sealed(int(sys.argv[2])))

@@ -7,10 +7,12 @@ import pytest
 
 from agent.ports import StateStore
 from agent.storage.state import SqliteStateStore
+from agent.storage.state_thread import ThreadedStateStore
 from tests.rigs.fakes import MemoryState
 
 _MAKERS: dict[str, Callable[[Path], StateStore]] = {
     "sqlite": lambda folder: SqliteStateStore(folder, on_set_aside=pytest.fail),
+    "thread": lambda folder: ThreadedStateStore(SqliteStateStore(folder, on_set_aside=pytest.fail)),
     "memory": lambda _folder: MemoryState(),
 }
 

@@ -1,5 +1,8 @@
 """The daemon on the real GPIO libraries: from the card and the button to the relay's pin, and through every ending."""
 
+import contextlib
+import re
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -7,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import AgentError
 from tests.rigs import site
 from tests.rigs.daemon import Daemon
 from tests.rigs.gpio_libs import Library
 from tests.rigs.gpio_rig import GpioRig, gpio_rig
+from tests.rigs.hung_thread import hung_thread
+from tests.rigs.stalling_disk import stalling_disk
 from tests.rigs.waiting import wait_for
 
 pytestmark = pytest.mark.system
@@ -108,6 +114,15 @@ def test_sigterm_in_mid_strike_leaves_the_relay_without_power(front: Daemon, chi
     assert not chip.level(RELAY)
 
 
+def test_a_controller_that_hangs_in_mid_strike_does_not_hold_the_door(front: Daemon, chip: GpioRig) -> None:
+    """The lock's own guard takes the power long before the watchdog notices."""
+    front.tap(site.ALICE)
+    assert chip.level(RELAY)
+    assert front.process is not None
+    with hung_thread(front.process.pid, "controller"):
+        wait_for(lambda: not chip.level(RELAY), "the guard to lock", 20)
+
+
 def test_after_sigkill_in_mid_strike_the_next_start_locks(front: Daemon, chip: GpioRig) -> None:
     """A killed process may leave the relay driven; the first thing that the next one does is to lock."""
     front.tap(site.ALICE)
@@ -116,3 +131,48 @@ def test_after_sigkill_in_mid_strike_the_next_start_locks(front: Daemon, chip: G
     front.start()
     assert not chip.level(RELAY)
     assert front.door()["lock"] == "locked"
+
+
+def test_without_memory_the_button_still_opens_and_the_control_socket_comes_back(front: Daemon, chip: GpioRig) -> None:
+    """Nothing on the way from the button to the relay needs more memory than the agent has."""
+    assert front.process is not None
+    pid = front.process.pid
+    (size_kib,) = re.findall(r"VmSize:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    before = resource.prlimit(pid, resource.RLIMIT_AS, (int(size_kib) << 10, resource.RLIM_INFINITY))
+    try:
+        for _ in range(20):  # more than the clients that it serves at a time
+            with contextlib.suppress(AgentError, OSError):
+                front.status()
+        chip.drive(REX, high=False)
+        wait_for(lambda: chip.level(RELAY), "REX to reach the relay", 20)
+        chip.drive(REX, high=True)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, before)
+    wait_for(lambda: answers(front), "the control socket to come back", 60)
+    assert front.wait_event("rex.pressed")
+
+
+def answers(daemon: Daemon) -> bool:
+    """Whether the control socket does."""
+    try:
+        return bool(daemon.status())
+    except (AgentError, OSError):
+        return False
+
+
+def test_a_stop_while_the_disk_stalls_takes_the_power_all_the_same(chip: GpioRig, tmp_path: Path) -> None:
+    """A write that waits can't be killed; the relay is let go of before anybody waits for it."""
+    with stalling_disk(tmp_path / "state") as disk:
+        daemon = Daemon(
+            tmp_path, DOOR.replace("strike_s = 3.0", "strike_s = 60.0"), keys=site.KEYS, environment=chip.env
+        )
+        site.install(daemon.state_dir, site.items())
+        with daemon:
+            with disk.stalled():
+                daemon.tap(site.ALICE)
+                assert chip.level(RELAY)
+                daemon.signal(signal.SIGTERM)
+                wait_for(lambda: daemon.log_lines("agent.stopped"), "the agent to stop", 20)
+                assert not chip.level(RELAY)
+            assert daemon.process is not None
+            assert daemon.process.wait(20) == 0

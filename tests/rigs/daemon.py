@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 from agent.control_client import ControlClient
 from agent.errors import Unreachable
 from tests.rigs.waiting import wait_for
@@ -51,6 +53,10 @@ class Daemon:
         """Replace the configuration."""
         self.config.write_text(f'{self._device}socket = "control.sock"\n{body}')
 
+    def set_environment(self, **variables: str) -> None:
+        """Add variables to the environment of the next start."""
+        self._environment |= variables
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -71,7 +77,11 @@ class Daemon:
                 command, stdout=log, stderr=log, env=self._environment, cwd=self.home, start_new_session=True
             )
         if ready:
-            wait_for(self._is_ready, "the daemon to be ready", 20)
+            self.wait_ready()
+
+    def wait_ready(self, timeout_s: float = 20.0) -> None:
+        """Wait until a tap would work; fails at once with the log when the daemon has ended."""
+        wait_for(self._is_ready, "the daemon to be ready", timeout_s)
 
     def _is_ready(self) -> bool:
         assert self.process is not None
@@ -114,6 +124,19 @@ class Daemon:
         """Stored events, all or of one type."""
         found: list[dict[str, Any]] = self.request("events")["events"]
         return [event for event in found if kind is None or event["type"] == kind]
+
+    def all_events(self, since: int = 0) -> list[dict[str, Any]]:
+        """All that the journal holds of its epoch after a seq, however many replies it takes."""
+        found: list[dict[str, Any]] = []
+        with self.client() as client:
+            while some := client.request("events", since=found[-1]["seq"] if found else since)["events"]:
+                found += some
+        return found
+
+    def public_key(self) -> Ed25519PublicKey:
+        """The key that checks its records."""
+        text = (self.state_dir / "device.key").read_text("ascii")
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text)).public_key()
 
     def wait_event(self, kind: str, timeout_s: float = 10.0, count: int = 1) -> dict[str, Any]:
         """The `count`th event of a type."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from agent.doctor.examination import LINES
+from agent.doctor.remedies import REMEDIES
 from cloud.contract.reasons import Reason
 
 ROOT: Final = Path(__file__).parents[2]
@@ -51,7 +53,26 @@ def reasons() -> str:
     return "\n".join(["| code | means | what to do |", "|---|---|---|", *rows])
 
 
-BLOCKS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {"docs/decisions.md": {"reasons": reasons}}
+def doctor_lines() -> str:
+    """The table of all lines of the self-test."""
+    rows = [f"| {line.area} | {line.name} | {_cell(line.meaning)} | {_cell(line.remedy)} |" for line in LINES]
+    return "\n".join(["| area | line | looks at | what to do |", "|---|---|---|---|", *rows])
+
+
+def degraded_reasons() -> str:
+    """The table of all degraded reasons."""
+    rows = [f"| `{reason}` | {_cell(remedy.means)} | {_cell(remedy.todo)} |" for reason, remedy in REMEDIES.items()]
+    return "\n".join(["| reason | means | what to do |", "|---|---|---|", *rows])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+BLOCKS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    "docs/decisions.md": {"reasons": reasons},
+    "docs/doctor.md": {"lines": doctor_lines, "degraded": degraded_reasons},
+}
 """Generated blocks by page and name."""
 
 

@@ -36,6 +36,9 @@ class FakeClock:
         """Milliseconds of the monotonic clock."""
         return int(self.mono_s * 1000)
 
+    def not_before(self, wall_s: float) -> None:
+        """It stands where it was set."""
+
 
 class MemoryState:
     """A `StateStore` that forgets at exit. `broken` makes it refuse."""

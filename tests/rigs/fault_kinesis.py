@@ -9,8 +9,10 @@ with FaultKinesis() as kinesis:
 import base64
 import json
 import socket
+import ssl
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ class StoredRecord:
     partition_key: str
     data: bytes
     sequence_number: str
+    sender: str
+    """Access key id that signed the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +81,34 @@ EMPTY = Answer(stores=False, body=b"")
 Entry = Mapping[str, Any]
 """One record of a request: Data (base64), PartitionKey."""
 Script = Callable[[Sequence[Entry]], Answer]
+Gate = Callable[[Mapping[str, str]], Answer | None]
+
+
+def _open_gate(_: Mapping[str, str]) -> Answer | None:
+    return None
 
 
 class FaultKinesis:
-    """The endpoint, on a free port of the loopback interface; a context manager."""
+    """The endpoint, on a free port of the loopback interface; a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        tls: Speak TLS by this; None: plain HTTP.
+        gate: Looks at the headers of each request before all else; what it gives is the answer.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None, gate: Gate | None = None) -> None:
+        self.tls = tls
+        self.gate: Gate = gate or _open_gate
+        self.is_down = False
+        """Cut every connection instead of an answer."""
+        self.date_off_s = 0.0
+        """How far the Date of its answers is off the truth."""
         self._lock = threading.RLock()  # a script may look at what came so far
         self._queue: deque[Answer] = deque()
         self._otherwise: Script = lambda _: OK
         self._records: list[StoredRecord] = []
+        self._numbered = 0
+        """Records that were taken away."""
         self._requests = 0
         self._in_flight = 0
         self._most_in_flight = 0
@@ -108,7 +130,7 @@ class FaultKinesis:
     @property
     def endpoint(self) -> str:
         """Its URL."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def records(self) -> list[StoredRecord]:
@@ -142,6 +164,13 @@ class FaultKinesis:
         """Give the delayed answers now, and all later ones at once."""
         self._hurry.set()
 
+    def take_records(self) -> list[StoredRecord]:
+        """What came since the last call, in order of arrival; the streams are empty then, and numbers go on."""
+        with self._lock:
+            taken, self._records = self._records, []
+            self._numbered += len(taken)
+            return taken
+
     def forget(self) -> None:
         """As new: empty streams, nothing queued."""
         with self._lock:
@@ -156,7 +185,7 @@ class FaultKinesis:
         """Take this long, unless somebody hurries."""
         self._hurry.wait(delay_s)
 
-    def take(self, request: Mapping[str, Any]) -> tuple[Answer, Mapping[str, Any]]:
+    def take(self, request: Mapping[str, Any], sender: str) -> tuple[Answer, Mapping[str, Any]]:
         """Store what the script lets through; the answer, and the body of a good one."""
         entries = request["Records"]
         stream = str(request.get("StreamName"))
@@ -168,7 +197,7 @@ class FaultKinesis:
             answer = self._queue.popleft() if self._queue else self._otherwise(entries)
             if problem is not None and answer is OK:
                 answer = Answer(stores=False, status=400, error=problem)
-            results = [self._place(stream, entry, place, answer) for place, entry in enumerate(entries)]
+            results = [self._place(stream, sender, entry, place, answer) for place, entry in enumerate(entries)]
         failed = sum("ErrorCode" in result for result in results)
         return answer, {"FailedRecordCount": failed, "Records": results}
 
@@ -177,14 +206,14 @@ class FaultKinesis:
         with self._lock:
             self._in_flight -= 1
 
-    def _place(self, stream: str, entry: Entry, place: int, answer: Answer) -> Mapping[str, str]:
+    def _place(self, stream: str, sender: str, entry: Entry, place: int, answer: Answer) -> Mapping[str, str]:
         code = answer.record_errors.get(place, answer.record_errors.get(-1))
         if code is not None:
             return {"ErrorCode": code, "ErrorMessage": answer.message}
-        number = f"{49590000000 + len(self._records):056d}"
+        number = f"{49590000000 + self._numbered + len(self._records):056d}"
         if answer.stores:
             data = base64.b64decode(entry["Data"], validate=True)
-            self._records.append(StoredRecord(stream, entry["PartitionKey"], data, number))
+            self._records.append(StoredRecord(stream, entry["PartitionKey"], data, number, sender))
         return {"SequenceNumber": number, "ShardId": "shardId-000000000000"}
 
 
@@ -206,6 +235,13 @@ class _Server(ThreadingHTTPServer):
         self.kinesis = kinesis
         self._connections: set[socket.socket] = set()
         super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[Any, Any]:
+        """A connection; its handshake is made by the first read, in the thread of the handler."""
+        connection, address = super().get_request()
+        if self.kinesis.tls is not None:
+            connection = self.kinesis.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
@@ -235,31 +271,52 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def do_GET(self) -> None:
+        """Nothing is here to get."""
+        if self.server.kinesis.is_down:
+            self._cut()
+        else:
+            self._reply(404, _error("UnknownOperationException", "GET"))
+
     def do_POST(self) -> None:
         """One request of the JSON protocol."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.server.kinesis.is_down:
+            self._cut()
+            return
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        stopped = self.server.kinesis.gate(dict(self.headers.items()))
+        if stopped is not None:
+            self._answer(stopped)
+            return
         if operation != "PutRecords":
             self._reply(400, _error("UnknownOperationException", operation))
             return
         kinesis = self.server.kinesis
-        answer, good = kinesis.take(json.loads(body))
+        answer, good = kinesis.take(json.loads(body), _sender(self.headers.get("Authorization", "")))
         try:
             if answer.delay_s:
                 kinesis.wait(answer.delay_s)
-            if answer.reset:
-                self._cut()
-            elif answer.body is not None:
-                self._reply(answer.status, answer.body)
-            elif answer.error is not None:
-                self._reply(answer.status, _error(answer.error, answer.message))
-            else:
-                self._reply(answer.status, json.dumps(good).encode())
+            self._answer(answer, json.dumps(good).encode())
         finally:
             kinesis.answered()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date of an answer."""
+        return super().date_time_string((timestamp or time.time()) + self.server.kinesis.date_off_s)
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
         """Say nothing."""
+
+    def _answer(self, answer: Answer, good: bytes = b"") -> None:
+        if answer.reset:
+            self._cut()
+        elif answer.body is not None:
+            self._reply(answer.status, answer.body)
+        elif answer.error is not None:
+            self._reply(answer.status, _error(answer.error, answer.message))
+        else:
+            self._reply(answer.status, good)
 
     def _reply(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -274,6 +331,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
+
+
+def _sender(authorization: str) -> str:
+    """The access key id in `AWS4-HMAC-SHA256 Credential=ID/date/region/...`; empty when the request is not signed."""
+    return authorization.partition("Credential=")[2].partition("/")[0]
 
 
 def _error(code: str, message: str) -> bytes:

@@ -22,12 +22,11 @@ class UdpField:
 
     def __init__(self, *, silent: bool = False) -> None:
         self._silence = None if silent else b"RFOFF"
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._card: Card | None = None
-        self._thread = threading.Thread(target=self._serve, name="udp-field", daemon=True)
-        self.path: Final = f"udp:127.0.0.1:{self._socket.getsockname()[1]}"
+        self._bind(0)
+        self._port: Final[int] = self._socket.getsockname()[1]
+        self.path: Final = f"udp:127.0.0.1:{self._port}"
 
     def insert(self, card: Card) -> None:
         """Put a card into the field, in place of the one there."""
@@ -40,6 +39,16 @@ class UdpField:
         with self._lock:
             self._card = None
 
+    def vanish(self) -> None:
+        """Let the whole field go, as if its program had ended."""
+        self._end()
+
+    def come_back(self) -> None:
+        """Bring an empty field back at the same port."""
+        self._card = None
+        self._bind(self._port)
+        self._thread.start()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -47,6 +56,14 @@ class UdpField:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _bind(self, port: int) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", port))
+        self._thread = threading.Thread(target=self._serve, name="udp-field", daemon=True)
+
+    def _end(self) -> None:
         # A datagram of our own ends the thread; closing a socket does not wake who reads it.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
             waker.sendto(b"", self._socket.getsockname())

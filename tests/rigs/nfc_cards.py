@@ -186,3 +186,52 @@ class Type4B(Card):
             self._session = IsoDep(self._application)
             return b"\x00"
         return self._session.answer(frame) if self._session else None
+
+
+class TornAway(Card):
+    """A card that leaves after `answers` answers, the last of them cut to `cut` bytes; None leaves it whole."""
+
+    def __init__(self, card: Card, answers: int, cut: int | None = None) -> None:
+        super().__init__(card.uid)
+        self._card = card
+        self._left = answers
+        self._cut = cut
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has left."""
+        return self._left <= 0
+
+    def answer(self, modulation: str, frame: bytes) -> bytes | None:
+        if self.gone or (answer := self._card.answer(modulation, frame)) is None:
+            return None
+        self._left -= 1
+        return answer[: self._cut] if self._left == 0 else answer
+
+    def field_off(self) -> None:
+        self._card.field_off()
+
+
+class TwoCards(Card):
+    """Two cards of type A on each other: both answer, and what the reader hears is the one over the other."""
+
+    def __init__(self, one: TypeA, other: TypeA) -> None:
+        super().__init__(b"")
+        self._cards = (one, other)
+
+    def answer(self, modulation: str, frame: bytes) -> bytes | None:
+        answers = [answer for card in self._cards if (answer := card.answer(modulation, frame)) is not None]
+        if len(answers) < 2:
+            return answers[0] if answers else None
+        return bytes(a | b for a, b in zip(*answers, strict=False))
+
+    def field_off(self) -> None:
+        for card in self._cards:
+            card.field_off()
+
+
+class Stalling(Type4A):
+    """A processor card that answers every command with a request for more time."""
+
+    def command(self, frame: bytes) -> bytes | None:
+        return super().command(frame) if frame[0] == 0xE0 else b"\xf2\x01"

@@ -54,8 +54,9 @@ class Unplugging:
         self._tell()
 
     def plug(self, reader: int) -> None:
-        """Bring it back."""
+        """Bring it back, well."""
         self._gone -= {self._field(reader)}
+        self._failing -= {self._field(reader)}
         if self._signal is not None:
             self._signal.remove()
 

@@ -100,8 +100,19 @@ class PcscdRig:
         self._inserted.clear()
         if self._process is not None:
             self._process.send_signal(how)
+            self.resume()
             self._process.wait(10)
             self._process = None
+
+    def hang(self) -> None:
+        """Let pcscd hang: it lives and answers nobody."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def insert(self, card: VirtualCard, reader: int = 0) -> InsertedCard:
         """Put a card into a reader."""

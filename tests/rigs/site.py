@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.storage.allowlist import SqliteAllowListStore
 from cloud.contract.allowlist import Snapshot
-from cloud.contract.itemcodec import item_json
+from cloud.contract.itemcodec import instant_text, item_json
 from cloud.contract.items import AntiPassback, Area, Card, CardStatus, Door, DoorMode, Grant, Group, Item, Person
 from cloud.contract.signing import credential_hash
 
@@ -47,10 +47,12 @@ def items(
     ]
 
 
-def install(state_dir: Path, content: Sequence[Item], *, epoch: int = 1, version: int = 1) -> None:
-    """Put a list into the store of an agent that is not running."""
+def install(
+    state_dir: Path, content: Sequence[Item], *, epoch: int = 1, version: int = 1, at_s: float = 1_767_225_600
+) -> None:
+    """Put a list that was published at `at_s` into the store of an agent that is not running."""
     state_dir.mkdir(parents=True, exist_ok=True)
     store = SqliteAllowListStore(state_dir, on_set_aside=print)
     raw = [item_json(item) for item in content]
-    store.apply_snapshot(Snapshot("hq", epoch, version, "2026-01-01T00:00:00Z", False, raw))
+    store.apply_snapshot(Snapshot("hq", epoch, version, instant_text(int(at_s)), False, raw))
     store.close()

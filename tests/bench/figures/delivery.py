@@ -1,119 +1,160 @@
-"""A backlog delivered: from the journal on disk through the uplink to an endpoint in another process."""
+"""A backlog delivered from the journal on disk, beside bare requests and other clients, in all weathers.
 
-import os
+Every client is a process of its own and every run has an endpoint of its own, which counts what became of the events.
+Our peers send each event as a record of its own, which is how they are used; ours packs up to 200 into one. So the
+same part of failing records, and the same bursts of throttling, meet each client in the shape in which it sends.
+"""
+
+import json
 import shutil
-import statistics
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from agent.aws.kinesis import KinesisSink
-from agent.aws.session import AwsSession
-from agent.runtime.retry import waits
-from agent.runtime.uplink import Uplink
-from cloud.contract.records import MAX_EVENTS, pack
-from tests.bench.context import Context, logging_to
+from agent.storage.journal_schema import FILE_NAME
+from tests.bench.context import ROOT, Context, environment
+from tests.bench.deliver import STREAM
 from tests.bench.endpoint import endpoint
-from tests.bench.result import Better, Figure, Row, at_least, measure
-from tests.rigs.journals import PACKED_BYTES, fill, open_journal
-from tests.rigs.running import running
-from tests.rigs.waiting import wait_for
+from tests.bench.peers import python as peers_python
+from tests.bench.result import Better, Figure, Measure, Row, Target, at_least, at_most, measure
+from tests.bench.tally import Tally
+from tests.rigs.journals import fill, open_journal
 
 PER_S = 10_000.0
-_STREAM = "events"
+TIMES_CLEAN = 2.0
+GROWN_MIB = 16.0
+"""What counts as flat: a hundred times less than the backlog would take as objects."""
 _DEVICE = "door-1"
-_LIMIT_S = 120.0
-_TIMEOUT_S = 10.0
+_LIMIT_S: Final = 60.0
+"""A peer that has not delivered all by then is stopped, and what is missing counts as lost."""
+_OURS_LIMIT_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivered:
+    """One client's run."""
+
+    took_s: float
+    used_s: float
+    grown_mib: float
+    tally: Tally
+
+
+class _Runs:
+    """Starts clients on a backlog of `count` events."""
+
+    def __init__(self, context: Context, count: int) -> None:
+        self._context = context
+        self.count = count
+        self._filled = context.folder()
+        fill(self._filled, count)
+        self._lines = context.folder() / "events"
+        with open_journal(self._copy()) as journal:
+            bodies = (stored.event.wire() for stored in journal.events(limit=count))
+            self._lines.write_bytes(b"\n".join(bodies) + b"\n")
+
+    def ours(self, weather: str, *more: str) -> _Delivered:
+        """The uplink; `bare`: its records alone, packed before."""
+        place = self._copy()
+        try:
+            module = ["-m", "tests.bench.deliver", str(place), _DEVICE, str(_OURS_LIMIT_S), *more]
+            return self._run(weather, [sys.executable, *module])
+        finally:
+            shutil.rmtree(place)  # a copy of the backlog for each run adds up
+
+    def peer(self, weather: str, script: str) -> _Delivered:
+        """A client that lives in the environment of the peers."""
+        place = Path(__file__).parents[1] / "peers" / script
+        return self._run(weather, [str(peers_python()), str(place), str(self._lines), STREAM, _DEVICE, str(_LIMIT_S)])
+
+    def _run(self, weather: str, command: Sequence[str]) -> _Delivered:
+        with endpoint(weather, self.count) as cloud:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment(**cloud.variables),
+                stdout=subprocess.PIPE,
+                check=True,
+                timeout=_OURS_LIMIT_S + 60,
+            )
+            return _Delivered(**json.loads(done.stdout.splitlines()[-1]), tally=cloud.finish())
+
+    def _copy(self) -> Path:
+        place = self._context.folder()
+        shutil.copyfile(self._filled / FILE_NAME, place / FILE_NAME)
+        return place
 
 
 def run(context: Context) -> Sequence[Row]:
-    """The uplink and the bare requests in turns."""
-    count = context.rounds(20_000, 2_000)
-    filled = context.folder()
-    fill(filled, count)
-    key = Ed25519PrivateKey.generate()
-    prepared = _prepared(context, filled, key)
-    ours: list[float] = []
-    used: list[float] = []
-    bare: list[float] = []
-    with logging_to(context.folder() / "log"):
-        for _ in range(context.rounds(5, 1)):
-            took_s, used_s = _deliver_s(_copy(context, filled), key, len(prepared))
-            ours.append(count / took_s)
-            used.append(count / used_s)
-            bare.append(count / _put_s(prepared))
-    rate = measure(f"{count:,} stored events delivered", "events/s", ours, Better.MORE)
-    return [
-        Row(
-            rate,
-            measure("bare PutRecords of the same prepared records", "events/s", bare, Better.MORE),
-            (at_least("median", "events/s", PER_S, rate.median),),
-            (
-                f"by processor time alone: {statistics.median(used):,.0f} events/s",
-                f"{len(prepared)} records of up to {MAX_EVENTS} events, one in flight",
-            ),
-        )
-    ]
+    """Ours and the bare requests in turns, then each peer; then the same under faults and throttling."""
+    runs = _Runs(context, context.rounds(100_000, 2_000))
+    clean, bare = [], []
+    for _ in range(context.rounds(3, 1)):
+        clean.append(runs.ours("clean"))
+        bare.append(runs.ours("clean", "bare"))
+    rows = [*_clean(runs, clean, bare)]
+    for weather, words in (("faults", "5 % of the records fail"), ("throttling", "shards throttled in bursts")):
+        rows += _rough(runs, [runs.ours(weather) for _ in range(context.rounds(2, 1))], weather, words, clean)
+    return rows
 
 
-def _copy(context: Context, filled: Path) -> Path:
-    place = context.folder()
-    shutil.copyfile(filled / "journal.db", place / "journal.db")
-    return place
+def _clean(runs: _Runs, ours: list[_Delivered], bare: list[_Delivered]) -> list[Row]:
+    rate = _rate(runs, f"{runs.count:,} stored events delivered", ours)
+    grown_mib = max(each.grown_mib for each in ours)
+    first = Row(
+        rate,
+        _rate(runs, "bare PutRecords of the same records, packed before", bare),
+        (
+            at_least("median", "events/s", PER_S, rate.median),
+            at_most("growth of resident memory", "MiB", GROWN_MIB, grown_mib),
+            *_whole(ours),
+        ),
+        (
+            f"by processor time alone: {runs.count / min(each.used_s for each in ours):,.0f} events/s",
+            f"resident memory grew by {grown_mib:.1f} MiB meanwhile",
+            _became(ours),
+        ),
+    )
+    return [first, *_beside(runs, rate, "clean")]
 
 
-def _prepared(context: Context, filled: Path, key: Ed25519PrivateKey) -> list[bytes]:
-    records = []
-    with open_journal(_copy(context, filled)) as journal:
-        while batch := journal.next_unsent(MAX_EVENTS, PACKED_BYTES):
-            records.append(pack(batch, key))
-            journal.mark_sent(batch[0].epoch, batch[0].seq, batch[-1].seq)
-    return records
+def _rough(runs: _Runs, ours: list[_Delivered], weather: str, words: str, clean: list[_Delivered]) -> list[Row]:
+    rate = _rate(runs, f"{runs.count:,} stored events delivered, {words}", ours)
+    times = max(each.took_s for each in ours) / (sum(each.took_s for each in clean) / len(clean))
+    targets = (*_whole(ours), at_most("time over the clean time", "x", TIMES_CLEAN, times))
+    first, *others = _beside(runs, rate, weather)
+    return [Row(rate, first.beside, targets, (*first.notes, f"ours: {_became(ours)}")), *others]
 
 
-def _deliver_s(state_dir: Path, key: Ed25519PrivateKey, records: int) -> tuple[float, float]:
-    """Seconds by the clock and of the processor until all is acknowledged; connection and library are there before."""
-    with endpoint() as cloud, _variables(cloud.variables), AwsSession("eu-central-1", _TIMEOUT_S) as session:
-        sink = KinesisSink(session, _STREAM, _DEVICE)
-        sink.put(b"warm")
-        with open_journal(state_dir) as journal:
-            uplink = Uplink(journal, sink, key, waits=waits(0.1, 60.0), on_state=lambda _: None)
-            start_s, start_used_s = time.perf_counter(), time.process_time()
-            with running(uplink.run):
-                wait_for(lambda: not journal.stats().unsent, "the backlog to be sent", _LIMIT_S)
-                took_s, used_s = time.perf_counter() - start_s, time.process_time() - start_used_s
-        took = cloud.finish() - 1
-        assert took >= records, f"{took} records arrived, {records} were to"
-    return took_s, used_s
+def _beside(runs: _Runs, rate: Measure, weather: str) -> list[Row]:
+    rows = []
+    for name, script in (("async-kinesis", "async_producer.py"), ("naive boto3", "naive_boto3.py")):
+        done = runs.peer(weather, script)
+        what = f"{name}: {_became([done])}"
+        grown = f"{name}: resident memory grew by {done.grown_mib:.1f} MiB; processor time {done.used_s:.1f} s"
+        rows.append(Row(rate, _rate(runs, what, [done]), (), (grown,)))
+    return rows
 
 
-def _put_s(records: Sequence[bytes]) -> float:
-    with endpoint() as cloud, _variables(cloud.variables), AwsSession("eu-central-1", _TIMEOUT_S) as session:
-        sink = KinesisSink(session, _STREAM, _DEVICE)
-        sink.put(b"warm")
-        client = session.kinesis()
-        start = time.perf_counter()
-        for record in records:
-            client.put_records(StreamName=_STREAM, Records=[{"Data": record, "PartitionKey": _DEVICE}])
-        return time.perf_counter() - start
+def _rate(runs: _Runs, what: str, done: Sequence[_Delivered]) -> Measure:
+    """Events that arrived, by the time that it took."""
+    return measure(what, "events/s", [(runs.count - each.tally.lost) / each.took_s for each in done], Better.MORE)
 
 
-@contextmanager
-def _variables(values: Mapping[str, str]) -> Iterator[None]:
-    """boto3 finds endpoint and credentials in the environment, here as in production."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _whole(done: Sequence[_Delivered]) -> tuple[Target, Target]:
+    return (
+        at_most("events lost", "", 0.0, float(max(each.tally.lost for each in done))),
+        at_most("events out of order", "", 0.0, float(max(each.tally.inversions for each in done))),
+    )
+
+
+def _became(done: Sequence[_Delivered]) -> str:
+    """The worst of several runs."""
+    worst = max((each.tally for each in done), key=lambda tally: (tally.lost, tally.inversions, tally.duplicates))
+    return str(worst)
 
 
 FIGURE = Figure("delivery", "Delivering a backlog", run)

@@ -40,16 +40,18 @@ def run(context: Context) -> Sequence[Row]:
             held, plain = _memory_mib(pid), _memory_mib(peer.pid)
             threads = sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
             daemon.stop()
-    memory = measure(f"daemon with {context.cards:,} cards, PSS", "MiB", [held["Pss"]])
+    # PSS counts what other Pythons share by parts. On a controller nothing else runs Python: there, all pages of the
+    # process are its own, and its PSS is what is its resident size here.
+    memory = measure(f"daemon with {context.cards:,} cards, PSS as if it ran alone", "MiB", [held["Rss"]])
     processor = measure(f"daemon idle for {window_s} s", "% of a core", ours)
     return [
         Row(
             memory,
-            measure("Python that imported boto3, PSS", "MiB", [plain["Pss"]]),
+            measure("Python that imported boto3, likewise", "MiB", [plain["Rss"]]),
             (at_most("PSS", "MiB", PSS_MIB, memory.median),),
             (
                 f"private: {_private(held):.1f} MiB, beside {_private(plain):.1f} MiB",
-                f"resident, all that is shared counted in full: {held['Rss']:.1f} MiB, beside {plain['Rss']:.1f} MiB",
+                f"PSS here, where other Pythons share: {held['Pss']:.1f} MiB, beside {plain['Pss']:.1f} MiB",
                 f"{threads} threads",
             ),
         ),

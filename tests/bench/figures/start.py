@@ -14,7 +14,9 @@ from tests.rigs.site import KEYS
 LIMIT_S = 1.5
 _NAMES = """
 import sys
-from agent import daemon
+from agent.process import without_rich
+with without_rich():
+    from agent import daemon
 from agent.cli import run
 import hardware.gpio.emulated, hardware.readers.emulated
 ours = ("agent", "hardware", "cloud", "__main__")

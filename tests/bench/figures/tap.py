@@ -4,14 +4,11 @@ The bare commit is measured between the taps, so that both meet the same disk in
 """
 
 import random
-import sqlite3
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
 from cloud.contract.events import parse_event
 from tests.bench import doors, site
+from tests.bench.commit import bare_table, commit_ms
 from tests.bench.context import Context
 from tests.bench.result import Figure, Row, at_most, measure
 from tests.rigs.daemon import Daemon
@@ -32,7 +29,7 @@ def run(context: Context) -> Sequence[Row]:
     context.stocked(daemon.state_dir)
     taps_ms: list[float] = []
     commits_ms: list[float] = []
-    with daemon, daemon.client() as client, _bare(home / "bare.db") as db:
+    with daemon, daemon.client() as client, bare_table(home / "bare.db") as db:
         body = b""
         for number in range(_WARM + rounds):
             card = site.uid(chosen.randrange(context.cards))
@@ -42,10 +39,10 @@ def run(context: Context) -> Sequence[Row]:
                 stored = client.request("events")["events"][-1]
                 stored.pop("sent")
                 body = parse_event(stored).canonical()
-            commit_ms = _commit(db, body)
+            floor_ms = commit_ms(db, body)
             if number >= _WARM:
                 taps_ms.append(result["latency_ms"])
-                commits_ms.append(commit_ms)
+                commits_ms.append(floor_ms)
         daemon.stop()
     ours = measure("tap to relay, recorded on disk", "ms", taps_ms)
     bare = measure(f"SQLite commit of the same {len(body)} bytes, synchronous=FULL", "ms", commits_ms)
@@ -60,20 +57,6 @@ def run(context: Context) -> Sequence[Row]:
             (f"median above the bare commit's: {ours.median - bare.median:.2f} ms",),
         )
     ]
-
-
-@contextmanager
-def _bare(path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-        db.execute("CREATE TABLE event (place INTEGER PRIMARY KEY, body BLOB NOT NULL)")
-        yield db
-
-
-def _commit(db: sqlite3.Connection, body: bytes) -> float:
-    start = time.perf_counter()
-    db.execute("INSERT INTO event (body) VALUES (?)", (body,))
-    return (time.perf_counter() - start) * 1000
 
 
 FIGURE = Figure("tap", "Tap to relay", run)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.places import SOCKET_NAME, SYSTEM, default_socket
+from agent.places import SOCKET_NAME, SYSTEM, default_socket, runtime_folder
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,11 @@ def test_the_socket_is_where_only_its_user_can_put_it(environment: dict[str, str
         # A machine where the daemon runs: everybody talks to that one.
         place = str(SYSTEM / "control.sock")
     assert default_socket(environment, user) == Path(place)
+
+
+def test_what_ends_with_the_boot_is_in_systemds_directory_or_beside_the_socket() -> None:
+    """The stop hook looks in one place, wherever the configuration puts the socket."""
+    socket = Path("/srv/cardea/control.sock")
+    assert runtime_folder(socket, {"RUNTIME_DIRECTORY": "/run/cardea"}) == Path("/run/cardea")
+    assert runtime_folder(socket, {}) == Path("/srv/cardea")
+    assert runtime_folder(None, {"HOME": "/home/me"}) == default_socket({"HOME": "/home/me"}).parent

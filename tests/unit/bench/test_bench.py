@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import runner
 from tests.bench.__main__ import BLOCK, PAGE, main
 from tests.bench.context import Context
 from tests.bench.registry import FIGURES
@@ -97,3 +98,19 @@ def test_the_page_has_its_block_and_every_figure_its_name() -> None:
     """A full run must be able to write its table at the end of its minutes."""
     assert f"<!-- generated: {BLOCK} -->" in PAGE.read_text(encoding="utf-8")
     assert all(name == figure.name for name, figure in FIGURES.items())
+
+
+@pytest.mark.parametrize(("long_s", "attempts"), [(60.0, 3), (-1.0, 1)])
+def test_a_disturbed_figure_is_repeated_unless_it_takes_long(tmp_path: Path, long_s: float, attempts: int) -> None:
+    """A full run must end; what was disturbed says so."""
+    ran: list[int] = []
+
+    def counted(context: Context) -> Sequence[Row]:
+        ran.append(1)
+        return tiny(context)
+
+    context = Context(tmp_path, quick=False, say=lambda _: None, cards=0)
+    nothing_is_quiet = -1.0
+    figures = [Figure("tiny", "Tiny", counted)]
+    (outcome,) = runner.run(figures, context, 3, quiet=nothing_is_quiet, long_s=long_s)
+    assert (len(ran), outcome.attempts, outcome.disturbed) == (attempts, attempts, True)

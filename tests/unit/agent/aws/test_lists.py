@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from agent.aws.errors import Translated
 from agent.aws.lists import DynamoListSource
 from agent.aws.session import AwsSession
 from agent.errors import FailureKind, Transient
@@ -21,6 +22,9 @@ class Table:
 
     def dynamodb(self) -> "Table":
         return self
+
+    def call(self, doing: str) -> Translated:
+        return Translated(doing)
 
     def get_item(self, **_: Any) -> Mapping[str, Any]:
         return self._answer

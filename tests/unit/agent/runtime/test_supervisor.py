@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from agent.runtime.supervisor import Supervisor, Worker
 from tests.rigs.waiting import wait_for
@@ -65,3 +66,58 @@ def test_a_worker_that_hangs_is_named() -> None:
 
 def void(_: object) -> None:
     """Make a call a statement."""
+
+
+def test_a_worker_without_a_heartbeat_is_silent_until_it_beats_again() -> None:
+    """Silence is measured by each worker's own patience."""
+    go_on = threading.Event()
+
+    def work(stop: threading.Event, beat: Callable[[], None]) -> None:
+        beat()
+        go_on.wait(10)
+        while not stop.wait(0.01):
+            beat()
+
+    supervisor = Supervisor(lambda name, what: None)
+    supervisor.start(Worker("quick", work, patience_s=0.1))
+    supervisor.start(Worker("patient", work))
+    wait_for(lambda: supervisor.silent() == ["quick"], "the silence to be noticed")
+    assert supervisor.troubles() == ["worker_stalled:quick"]
+    go_on.set()
+    wait_for(lambda: not supervisor.silent(), "the heartbeat")
+    assert supervisor.stop(time.monotonic() + 5) == []
+
+
+def test_a_worker_that_hangs_in_its_second_run_is_silent_too() -> None:
+    """One that died and waits to be run again is not silent: a new process would do no better."""
+    runs: list[None] = []
+    release = threading.Event()
+
+    def work(stop: threading.Event, beat: Callable[[], None]) -> None:
+        runs.append(None)
+        if len(runs) == 1:
+            raise OSError("unplugged")
+        release.wait(10)
+
+    supervisor = Supervisor(lambda name, what: None)
+    supervisor.start(Worker("reader", work, patience_s=0.1))
+    wait_for(supervisor.troubles, "the death")
+    assert supervisor.silent() == []
+    wait_for(lambda: supervisor.silent() == ["reader"], "the silence of the second run")
+    release.set()
+    supervisor.stop(time.monotonic() + 5)
+
+
+def test_the_kernel_knows_a_worker_by_its_name() -> None:
+    """Whoever looks at a hanging agent sees which worker burns or waits."""
+    ids: list[int] = []
+
+    def work(stop: threading.Event, beat: Callable[[], None]) -> None:
+        ids.append(threading.get_native_id())
+        stop.wait()
+
+    supervisor = Supervisor(lambda name, what: None)
+    supervisor.start(Worker("reader-front-in", work))
+    wait_for(lambda: ids, "the worker to run")
+    assert Path(f"/proc/self/task/{ids[0]}/comm").read_text() == "reader-front-in\n"
+    supervisor.stop(time.monotonic() + 5)

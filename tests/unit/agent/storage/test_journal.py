@@ -10,10 +10,11 @@ import pytest
 
 from agent.errors import JournalUnavailable, StorageError
 from agent.storage.journal import SqliteJournal
+from agent.storage.journal_file import ACKS_TOGETHER
 from agent.storage.verify import verify
 from cloud.contract.events import GENESIS, EventType
-from tests.rigs.journals import PACKED_BYTES, drain, eventually, held_disk, open_journal, seqs
-from tests.rigs.stamps import forced, opened
+from tests.rigs.journals import PACKED_BYTES, drain, eventually, fill, held_disk, open_journal, seqs
+from tests.rigs.stamps import forced, opened, stamp
 
 
 def test_append_seals_a_chain_that_goes_on_after_a_restart(tmp_path: Path) -> None:
@@ -120,14 +121,26 @@ def test_acks_survive_a_restart_and_are_shown(tmp_path: Path) -> None:
         assert not journal.wait_for_unsent(0.05)
 
 
-def test_acks_ride_on_the_next_event(tmp_path: Path) -> None:
-    """No commit of their own: when the next event is on disk, so are they."""
+def test_acks_reach_the_disk_together(tmp_path: Path) -> None:
+    """Not each with a page of its own, and never more than these few to send again after a crash."""
     with open_journal(tmp_path) as journal:
-        for _ in range(3):
+        for seq in range(1, ACKS_TOGETHER):
             journal.append(opened(), 5)
-        journal.mark_sent(1, 1, 2)
+            journal.mark_sent(1, seq, seq)
         journal.append(opened(), 5)
-        assert _stored_acks(tmp_path) == [(1, 2)]
+        assert _stored_acks(tmp_path) == []
+        journal.mark_sent(1, ACKS_TOGETHER, ACKS_TOGETHER)
+        journal.append(opened(), 5)
+        assert _stored_acks(tmp_path) == [(1, ACKS_TOGETHER)]
+
+
+def test_acks_of_a_backlog_reach_the_disk_without_an_event(tmp_path: Path) -> None:
+    """A drain that is killed goes on close to where it was."""
+    fill(tmp_path, 3 * ACKS_TOGETHER)
+    with open_journal(tmp_path) as journal:
+        for seq in range(1, ACKS_TOGETHER + 1):
+            journal.mark_sent(1, seq, seq)
+        assert eventually(lambda: _stored_acks(tmp_path) == [(1, ACKS_TOGETHER)], 5)
 
 
 def test_newest_gap_event_explains_all_that_was_given_up(tmp_path: Path) -> None:
@@ -178,12 +191,17 @@ def test_bound_in_bytes_holds(tmp_path: Path) -> None:
     assert verify(tmp_path / "journal.db") is None
 
 
-def test_idle_journal_writes_acks_within_a_second(tmp_path: Path) -> None:
-    """An ack does not wait for the next event for ever: a killed process keeps it."""
-    with open_journal(tmp_path) as journal:
+def test_an_ack_alone_reaches_the_disk_after_a_while(tmp_path: Path) -> None:
+    """It does not wait for others for ever: a killed process keeps it."""
+    now_s = [0.0]
+    with SqliteJournal(tmp_path, device="door-1", site="hq", stamp=stamp, monotonic=lambda: now_s[0]) as journal:
         journal.append(opened(), 5)
         journal.mark_sent(1, 1, 1)
-        assert eventually(lambda: _stored_acks(tmp_path) == [(1, 1)], 5)
+        journal.events()
+        assert _stored_acks(tmp_path) == []
+        now_s[0] = 31.0
+        journal.events()
+        assert _stored_acks(tmp_path) == [(1, 1)]
 
 
 def test_wait_for_unsent_wakes_on_an_event(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from cloud.contract.events import EventType
 from tests.rigs.journals import drain, eventually, fill, open_journal, seqs
 from tests.rigs.stamps import opened
 
-_PAGE = 4096
+_PAGE = 2048
 
 
 def _overwrite(path: Path, offset: int, data: bytes) -> None:

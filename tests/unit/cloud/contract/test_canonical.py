@@ -78,6 +78,12 @@ def test_parse_json_refuses(data: bytes) -> None:
         parse_json(data, "x")
 
 
+@pytest.mark.parametrize("data", [b'{"a":1}', b' {"a":1}', b'{"a":1}\n', b'\t{ "a" : 1 }\r\n'])
+def test_parse_json_takes_white_space(data: bytes) -> None:
+    """Only what is signed has one form."""
+    assert parse_json(data, "it") == {"a": 1}
+
+
 def test_parse_json_takes_escaped_pairs() -> None:
     """Two halves are a character."""
     assert parse_json(b'"\\ud835\\udd4f"', "x") == "𝕏"

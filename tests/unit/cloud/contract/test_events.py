@@ -18,6 +18,7 @@ from cloud.contract.events import (
     check_event,
     event_id,
     parse_event,
+    read_event,
 )
 from tests.rigs.wire import events, json_values, mangled, only_contract_errors
 
@@ -48,6 +49,49 @@ def test_an_event_survives_the_wire(event: Event) -> None:
     assert back == event
     assert back.chain_hash() == event.chain_hash()
     assert isinstance(back.type, EventType)
+
+
+@given(event=events())
+def test_an_event_that_was_read_travels_as_it_was_written(event: Event) -> None:
+    """Reading and sending it on costs no serialising, and is the same in every respect."""
+    data = canonical_bytes(event.to_json())
+    back = read_event(data)
+    assert (back, back.wire(), back.canonical(), back.to_json()) == (event, data, event.canonical(), event.to_json())
+    assert back.wire() is data
+
+
+@given(event=events())
+def test_a_changed_copy_of_an_event_that_was_read_is_written_anew(event: Event) -> None:
+    """Otherwise a corrected time would never leave the device."""
+    other = replace(read_event(canonical_bytes(event.to_json())), online=not event.online)
+    assert other.wire() == canonical_bytes(other.to_json())
+    assert parse_event(parse_canonical(other.wire(), "event")).online is not event.online
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b" " + EVENT.canonical(),
+        EVENT.canonical().replace(b'"v":1', b'"v":1.0'),
+        EVENT.canonical().replace(b'"v":1', b'"v":1,"v":1'),
+        EVENT.canonical().replace(b'"boot":"b"', b'"boot":"\\u0062"'),
+        EVENT.canonical()[:-1],
+        b"",
+        b"\xff",
+    ],
+)
+def test_only_the_one_form_of_an_event_is_read(data: bytes) -> None:
+    """It would go into a signed record as it is, and that must be in canonical form."""
+    with pytest.raises(ContractError):
+        read_event(data)
+
+
+def test_an_event_too_large_is_not_read() -> None:
+    """What is read is checked like everything that is parsed."""
+    with pytest.raises(ContractError, match="2048 fit"):
+        read_event(replace(EVENT, boot="b" * MAX_EVENT_BYTES).canonical())
+    with pytest.raises(ContractError, match="id does not follow"):
+        read_event(replace(EVENT, id="x").canonical())
 
 
 @given(event=events(), corrected=st.datetimes())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cloud.contract.canonical import canonical_bytes
 from cloud.contract.errors import ContractError, SignatureInvalidError, UnknownVersionError
-from cloud.contract.events import GENESIS, MAX_EVENT_BYTES, Event, EventType, event_id
+from cloud.contract.events import GENESIS, MAX_EVENT_BYTES, Event, EventType, event_id, read_event
 from cloud.contract.records import (
     GZIP_ABOVE_BYTES,
     MAX_EVENTS,
@@ -59,6 +59,22 @@ def test_a_record_survives_the_stream(run: list[Event]) -> None:
     assert unpack(data, KEYS) == Record(device="d-1", epoch=1, events=tuple(run))
     assert unpack(data, None) == unpack(data, KEYS)
     assert pack(run, KEY) == data
+
+
+@given(run=runs())
+def test_a_record_is_the_canonical_form_of_its_document(run: list[Event]) -> None:
+    """However its bytes are put together; events that were read from the journal make the same ones."""
+    document = body(*run)
+    plain = canonical_bytes({**document, "sig": sign(document, KEY)})
+    data = pack(run, KEY)
+    assert (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data) == plain
+    assert pack([read_event(each.wire()) for each in run], KEY) == data
+
+
+def test_a_changed_copy_of_what_was_read_is_checked_again() -> None:
+    """Only the very bytes that were found right need no second look."""
+    with pytest.raises(ContractError, match="id does not follow"):
+        pack([replace(read_event(event(1).wire()), id="x")], KEY)
 
 
 def test_a_full_record_fits() -> None:

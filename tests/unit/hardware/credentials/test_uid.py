@@ -42,6 +42,10 @@ def test_uid_that_identifies_is_given_back(uid: str, technology: Technology) -> 
         ("08112233", Technology.EMULATED, "random"),
         ("88041122", A, "first part"),
         ("01FE020304050607", F, "peer-to-peer"),
+        ("04A1B2C3D4", A, "read in part"),
+        ("04A1B2C3D4E58066", A, "read in part"),
+        ("01010203040506", F, "read in part"),
+        ("E0040102030405", Technology.ISO15693, "read in part"),
     ],
 )
 def test_uid_that_identifies_nobody_is_refused(uid: str, technology: Technology, fault: str) -> None:

@@ -1,5 +1,6 @@
 """The rules of every lock when its relay fails."""
 
+import ctypes
 import logging
 import threading
 import time
@@ -155,3 +156,18 @@ def test_unlocks_from_many_threads_end_locked() -> None:
     _wait_until(lambda: not relay.energised)
     assert not lock.unlocked
     lock.close()
+
+
+def test_guard_outlives_an_exception_in_its_own_thread(caplog: pytest.LogCaptureFixture) -> None:
+    """Such as no memory for one more wait: it is the last that locks this door when everything else hangs."""
+    relay = FakeRelay()
+    lock = RelayLock(SETTINGS, relay)
+    lock.open()
+    (guard,) = (thread for thread in threading.enumerate() if thread.name == "lock-guard-door")
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(guard.ident or 0), ctypes.py_object(MemoryError))
+    with caplog.at_level(logging.ERROR):
+        lock.unlock(0.05)
+        _wait_until(lambda: not lock.unlocked)
+    assert [record.message for record in caplog.records] == ["lock.guard_failed"]
+    lock.close()
+    assert _guards() == []
