@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from agent.errors import ControlError, Unreachable
+from agent.printable import one_line
 
 MAX_REPLY_BYTES: Final = 1 << 20
 
@@ -74,7 +75,8 @@ class ControlClient:
         if not isinstance(reply, dict):
             raise ControlError("the daemon's reply is not an object")
         if reply.pop("ok", None) is not True:
-            raise ControlError(str(reply.get("error") or "the daemon refused without a word"))
+            # Shown on a terminal: whoever answers there may not be the daemon.
+            raise ControlError(one_line(str(reply.get("error") or "the daemon refused without a word"), 1000))
         return reply
 
     def _line(self) -> bytes:

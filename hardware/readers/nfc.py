@@ -15,6 +15,7 @@ seen to slow down to 20 s a look after hours without a card, and to stop to answ
 
 import logging
 import os
+import struct
 import termios
 import time
 import traceback
@@ -59,11 +60,13 @@ _CARD_ERRORS: Final = (
     nfc.tag.TagCommandError,
     nfc.clf.pn53x.Chipset.Error,
     ValueError,
-    IndexError,
+    LookupError,
     AssertionError,
+    AttributeError,
     TypeError,
+    struct.error,
 )
-"""The last four are how nfcpy's parsers take an answer that is too short, too long or no hexadecimal."""
+"""From ValueError on: how nfcpy's parsers take an answer that is too short, too long or no hexadecimal."""
 
 
 class NfcCard:
@@ -305,9 +308,9 @@ def _close(frontend: Any) -> None:
 def _uid_of(target: Any, technology: Technology) -> bytes:
     match technology:
         case Technology.ISO14443B:
-            return bytes(target.sensb_res[1:5])
+            return bytes((target.sensb_res or b"")[1:5])
         case Technology.FELICA:
-            return bytes(target.sensf_res[1:9])
+            return bytes((target.sensf_res or b"")[1:9])
         case _:
             # Type 1 tags have no anticollision; they give their UID after two bytes of header.
             return bytes(target.sdd_res) if target.sdd_res else bytes((target.rid_res or b"")[2:6])

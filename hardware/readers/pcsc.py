@@ -90,7 +90,9 @@ class PcscCard:
         """Ask for the UID; raises CardError when the card has none that identifies it."""
         answer = self.transmit(_GET_UID)
         if answer[-2:] != _OK:
-            raise CardError(f"the reader or the card gives no UID: status {answer[-2:].hex().upper()}")
+            # A status word begins with 6 or 9 (ISO/IEC 7816-4); anything else may be part of a UID.
+            status = f"status {answer[-2:].hex().upper()}" if answer[-2] >> 4 in (6, 9) else "no status word"
+            raise CardError(f"the reader or the card gives no UID: {status}")
         self._uid = checked_uid(answer[:-2], self._technology)
 
     def transmit(self, apdu: bytes) -> bytes:

@@ -87,10 +87,15 @@ def door() -> Iterator[Door]:
         with AwsSession("eu-central-1", timeout_s=2.0) as session:
             sink = KinesisSink(session, "events", "front")
             source = DynamoListSource(session, table="table", bucket="bucket", site="hq", keys=[KEY.public_key()])
+
+            def deliver() -> str:
+                sink.put(b"record")
+                return "delivered"
+
             yield Door(
                 endpoint,
                 {
-                    "put": lambda: sink.put(b"record") or "delivered",
+                    "put": deliver,
                     "head": source.head,
                     "deltas": lambda: list(source.deltas(1, 1, 2)),
                     "snapshot": lambda: source.snapshot(HEAD),

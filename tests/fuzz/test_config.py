@@ -88,7 +88,7 @@ def check(file: Path, data: bytes) -> bool:
     return True
 
 
-@cases(1500)
+@cases(800)
 @given(damaged(SMALL))
 def test_a_damaged_small_configuration_is_explained(file: Path, data: bytes) -> None:
     """Edits in a short file hit a key or a value nearly every time."""
@@ -114,7 +114,7 @@ LINES = SMALL.decode().splitlines()
 PLACES = [number for number, line in enumerate(LINES) if " = " in line]
 
 
-@cases(1500)
+@cases(800)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=4))
 def test_a_value_of_any_type_at_any_place_is_explained(file: Path, changes: list[tuple[int, str]]) -> None:
     """A list for a name, a name for a list, a number beyond its type: each is one problem at its place."""

@@ -120,7 +120,7 @@ REQUESTS = [
 LINES = [json.dumps(request).encode() + b"\n" for request in REQUESTS]
 
 
-@cases(600)
+@cases(400)
 @given(st.one_of(damaged(*LINES), raw()))
 def test_any_bytes_are_answered_or_let_go(daemon: Daemon, data: bytes) -> None:
     """A line each, an error for what is no request."""

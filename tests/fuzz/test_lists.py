@@ -284,7 +284,7 @@ some_items = st.lists(
 )
 
 
-@cases(150)
+@cases(100)
 @given(some_items, some_items)
 def test_signed_items_of_any_kind_are_taken_or_kept_out_and_never_stop_a_door(
     door_side: DoorSide, items: list[dict[str, Any]], more: list[dict[str, Any]]

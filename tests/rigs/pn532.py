@@ -79,6 +79,8 @@ class Pn532Field:
         self._lock = threading.Lock()
         self._card: Card | None = None
         self._registers: dict[bytes, int] = {}
+        self.damage: Callable[[int, bytes], bytes] = lambda _command, answer: answer
+        """What becomes of the data of an answer, by the command's code, before it is framed."""
         self._connect()
         self._link = _link_to(self.device)
         self.path: Final = f"tty:{self._link.name.removeprefix('tty')}:pn532"
@@ -192,7 +194,7 @@ class Pn532Field:
         if mood is Mood.LAMES:
             self._stopped.wait(self.lame_s)
         with self._lock:
-            answer = self._commands[command[1]](command[2:])
+            answer = self.damage(command[1], self._commands[command[1]](command[2:]))
         self._say(_frame(bytes([0xD5, command[1] + 1]) + answer))
 
     def _set_speed(self, data: bytes) -> bytes:

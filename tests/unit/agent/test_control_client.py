@@ -133,3 +133,12 @@ def test_reply_may_come_in_pieces_with_the_next(answering: Callable[[bytes], Pat
     with ControlClient(answering(two)) as client:
         statuses = client.watch()
         assert [next(statuses)["number"], next(statuses)["number"]] == [1, 2]
+
+
+def test_a_refusal_is_one_printable_line(answering: Callable[[bytes], Path]) -> None:
+    """Whoever answers there may want to write to the terminal."""
+    path = answering(b'{"ok":false,"error":"\\u001b[2Jall is\\nwell' + b"x" * 5000 + b'"}\n')
+    with ControlClient(path) as client, pytest.raises(ControlError) as caught:
+        client.request("status")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) <= 1000
