@@ -34,7 +34,9 @@ def slimmed(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     # Emptied and not left out: botocore insists on some. A shape may have a member by that name, which is no text.
-    kept = {key: "" if key == "documentation" and isinstance(each, str) else each for key, each in value.items()}
+    kept: dict[str, Any] = {
+        key: "" if key == "documentation" and isinstance(each, str) else each for key, each in value.items()
+    }
     if "dnsSuffix" in kept and "services" in kept:  # a partition of endpoints.json
         kept["services"] = {key: each for key, each in kept["services"].items() if key in _SERVICES}
     return {key: slimmed(each) for key, each in kept.items()}
