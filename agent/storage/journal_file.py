@@ -5,6 +5,7 @@ After any error the object is spent: what is in memory may be ahead of the disk.
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from agent.storage import journal_schema as schema
 from agent.storage.database import Damaged
 from agent.storage.files import inode_of
 from agent.storage.journal_lanes import Lanes
+from agent.storage.journal_log import check_log
 from agent.storage.journal_room import Room
 from agent.storage.journal_schema import epoch_and_seq, place_of
 from agent.storage.runs import Runs
@@ -255,6 +257,15 @@ class JournalFile:
             event = schema.read_event(*row) if row else None
             self._oldest = place, "" if event is None else event.at
         return self._oldest[1] or None
+
+    def check_log(self) -> None:
+        """Raise Damaged when events in the log can't be read any more; see `journal_log`. For a file just opened."""
+        # What is in the file need not be in the log: the next write begins it anew, and leaves nothing to misread.
+        try:
+            (_, sound, _) = self._db.execute("PRAGMA wal_checkpoint").fetchone()
+        except sqlite3.OperationalError:
+            return  # a disk that takes no more can still be read and drained; the next start looks again
+        check_log(self._settings.path, sound, self.epoch, self.seq)
 
     def checkpoint(self) -> None:
         """Move everything from the log into the file and flush it. Raises sqlite3.Error, StorageError: in use."""
