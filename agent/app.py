@@ -6,6 +6,7 @@ the network does. Stop: the reverse, with the locks in their safe state at the e
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from agent.configdiff import needs_restart
 from agent.core.events import EventDraft, StampedEvent
 from agent.errors import StorageError
 from agent.keyring import load_keyring
-from agent.locklist import write_lock_list
+from agent.locklist import lock_list
 from agent.places import default_socket, runtime_folder
 from agent.runtime.control import ControlServer
 from agent.runtime.controller import Controller
@@ -142,13 +143,19 @@ class Agent:
         set_aside = partial(self._set_aside, EventType.ALLOWLIST_SET_ASIDE)
         self._open_lists = partial(SqliteAllowListStore, state_dir, on_set_aside=set_aside)
         # Makes the file, or sets a damaged one aside, before anybody reads it; sync opens it again in its own thread.
-        self._open_lists().close()
+        try:
+            self._open_lists().close()
+        except StorageError as error:
+            # A door with a refusing disk opens by the list that can be read, by REX and for fire; sync tries on.
+            log.error("allowlist.unwritable", error=str(error), remedy="check the disk: full, worn or read-only")
         list_reader = SqliteAllowListReader(state_dir)
         self._closers.append(list_reader.close)
         self._keys = load_keyring(config)
 
         locks = [config.lock_settings(door) for door in config.door]
-        write_lock_list(runtime_folder(config.device.socket), locks)
+        listed = ExitStack()
+        listed.enter_context(lock_list(runtime_folder(config.device.socket), locks))
+        self._closers.append(listed.close)
         units = {door.id: self._unit(door) for door in config.door}
         inputs, movers = self._start_inputs()
         self._controller = Controller(

@@ -47,7 +47,8 @@ class DeviceConfig(_Table):
     card_hash_key: Place = Path("card-hash.key")
     """File with the site's card-hash key, 64 hex digits; relative to the state directory."""
     clock: Literal["kernel", "trusted"] = "kernel"
-    """`kernel`: known once the kernel says it is synchronised. `trusted`: always (a machine with a clock battery)."""
+    """When the system's clock is believed. `kernel`: while the kernel says it is synchronised. `trusted`: always (a
+    machine with a clock battery)."""
     socket: Place | None = None
     """Control socket; default `control.sock` in the runtime directory."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

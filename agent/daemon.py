@@ -1,8 +1,10 @@
 """The daemon's life: signals, reload, what the service manager is told, exit code. What it consists of is in app."""
 
 import faulthandler
+import queue
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Final
@@ -29,11 +31,11 @@ def serve(path: Path) -> int:
     """Run the agent until a signal stops it; the exit code. Raises ConfigError before anything was started."""
     config = load(path)
     process.before_start()
+    # Blocked in every thread, from before the first, and waited for in one: a handler would run only when the main
+    # thread happens to wake, since the kernel may give a signal to any thread, and one that did not block it dies.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     lines = LogWriter(sys.stdout)
     logs.configure(config.device.log_level, lines)
-    # Blocked in every thread and waited for in this one: a handler would run only when the main thread happens to
-    # wake, since the kernel may give a signal to any thread.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     # What the threads were doing when the watchdog or a fault in a library ended the process goes to stderr.
     faulthandler.enable()
     try:
@@ -64,14 +66,23 @@ def _serve(path: Path, agent: Agent, lines: LogWriter) -> int:
 def _watch_over(path: Path, agent: Agent, notifier: Notifier, lines: LogWriter) -> signal.Signals:
     """Vouch for the agent to the service manager while every worker is alive; the signal that says to stop."""
     health = Health(agent, notifier, time.monotonic())
+    taken: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
+    threading.Thread(target=_take_signals, args=(taken,), name="signals", daemon=True).start()
     while True:
-        taken = signal.sigtimedwait(_SIGNALS, health.look(time.monotonic()))
-        if taken is None:
+        try:
+            number = taken.get(timeout=health.look(time.monotonic()))
+        except queue.Empty:
             continue
-        number = signal.Signals(taken.si_signo)
         if number is not signal.SIGHUP:
             return number
         _reload(path, agent, lines)
+
+
+def _take_signals(taken: "queue.SimpleQueue[signal.Signals]") -> None:
+    """A thread's body. Python's sigtimedwait would do without, but after SIGSTOP and SIGCONT it returns a signal that
+    never came: whatever lay on the stack."""
+    while True:
+        taken.put(signal.Signals(signal.sigwait(_SIGNALS)))
 
 
 def _reload(path: Path, agent: Agent, lines: LogWriter) -> None:

@@ -41,24 +41,38 @@ class Health:
         self._since_s = now_s
         self._ready = False
         self._silent: frozenset[str] = frozenset()
+        self._unknown = False
+        """Whether the status could not be told at the last look."""
 
     def look(self, now_s: float) -> float:
         """Tell how it stands at this monotonic instant; seconds until the next look."""
         silent = frozenset(self._agent.silent())
-        status = self._agent.status()
+        status = self._status()
         for name in sorted(silent - self._silent):
             log.error("watchdog.withheld", worker=name, remedy="the service manager starts the agent anew")
         for name in sorted(self._silent - silent):
             log.info("watchdog.resumed", worker=name)
         self._silent = silent
-        fields = {"STATUS": _words(status)}
+        fields = {"STATUS": "status unknown" if status is None else _words(status)}
         if not silent:
             fields["WATCHDOG"] = "1"
-        if not self._ready and (status["ready"] or now_s - self._since_s >= READY_WAIT_S):
+        if not self._ready and ((status is not None and status["ready"]) or now_s - self._since_s >= READY_WAIT_S):
             self._ready = True
             fields["READY"] = "1"
         self._notifier.tell(**fields)
         return VOUCH_S if self._ready else STARTING_S
+
+    def _status(self) -> Mapping[str, Any] | None:
+        try:
+            status = self._agent.status()
+        except Exception:
+            # This is the thread that the process ends with: what only people read must not end a door.
+            if not self._unknown:
+                log.exception("status.failed")
+            self._unknown = True
+            return None
+        self._unknown = False
+        return status
 
 
 def _words(status: Mapping[str, Any]) -> str:

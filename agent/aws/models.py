@@ -33,8 +33,10 @@ def slimmed(value: Any) -> Any:
         return [slimmed(each) for each in value]
     if not isinstance(value, dict):
         return value
-    # Emptied, not left out: botocore asks some of it by name. A shape may have a member so called, which is no text.
-    kept = {key: "" if key == "documentation" and isinstance(each, str) else each for key, each in value.items()}
+    # Emptied and not left out: botocore insists on some. A shape may have a member by that name, which is no text.
+    kept: dict[str, Any] = {
+        key: "" if key == "documentation" and isinstance(each, str) else each for key, each in value.items()
+    }
     if "dnsSuffix" in kept and "services" in kept:  # a partition of endpoints.json
         kept["services"] = {key: each for key, each in kept["services"].items() if key in _SERVICES}
     return {key: slimmed(each) for key, each in kept.items()}

@@ -7,7 +7,7 @@ import click
 
 from agent.cli.common import reports_errors
 from agent.places import DEFAULT_CONFIG
-from agent.process import without_rich
+from agent.process import without_ornaments
 
 
 @click.command("run")
@@ -21,7 +21,7 @@ def run(config: Path) -> None:
       cardea run --config config/emulated.toml
     """
     # Loads the whole agent, which no other command needs.
-    with without_rich():
+    with without_ornaments():
         from agent.daemon import serve
 
     sys.exit(serve(config))

@@ -57,7 +57,8 @@ def _show(document: dict[str, Any]) -> None:
     rest.add_row("journal", f"{journal['seq']} events in epoch {journal['epoch']}, {journal['unsent']} unsent")
     rest.add_row("uplink", document["uplink"]["state"])
     rest.add_row("sync", document["sync"]["state"])
-    rest.add_row("clock", document["clock"])
+    source = document.get("clock_source")
+    rest.add_row("clock", document["clock"] if source is None else f"{document['clock']}, told by the {source}")
     for table in (doors, readers, rest):
         out.print()
         out.print(table)

@@ -10,8 +10,7 @@ Must never do I/O or read a clock.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -20,7 +19,9 @@ from agent.core.schedule import LAST_S
 RELEASED_S: Final = 1_767_225_600.0
 """2026-01-01: no time before it can be true for this code. A release may raise it, never past its own day."""
 MAX_ROUND_TRIP_S: Final = 5.0
-"""An answer that took longer places its Date too loosely."""
+"""An answer that took longer places its Date too loosely to decide by ..."""
+MAX_SIGNED_TRIP_S: Final = 120.0
+"""... and one that took this long even to sign by: half of it may be wrong, and AWS allows 300 s."""
 SLACK_S: Final = 300.0
 """What still counts as the same time, as AWS has it for signatures. A witness that is this little below the floor is
 taken for the floor itself: then the time stands still, for at most so long, until the witness has caught up."""
@@ -30,6 +31,8 @@ CONFIRM_S: Final = 10.0
 """The cloud contradicts the time that is told only with two answers that agree, this far apart: for the same reason."""
 _DRIFT: Final = 1e-4
 """By how much a boot clock may be fast or slow; twice the worst crystal of a Pi."""
+_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
+"""The form that RFC 9110 has every server write."""
 _DATE_STEP_S: Final = 1.0
 """A Date names a whole second that began up to so long ago."""
 
@@ -157,7 +160,8 @@ def hear(state: Timekeeping, answer: Answer) -> Timekeeping:
     if heard is None or _dated_wrong(answer):
         return state
     state = replace(state, heard=heard)
-    if heard.wall_s < floor_s(state, Witness.CLOUD) - SLACK_S:
+    is_loose = answer.received_s - answer.sent_s > MAX_ROUND_TRIP_S
+    if is_loose or heard.wall_s < floor_s(state, Witness.CLOUD) - SLACK_S:
         return state
     known = state.told or state.cloud
     if known is None or _agree(known, heard, heard.boot_s):
@@ -175,7 +179,7 @@ def hear(state: Timekeeping, answer: Answer) -> Timekeeping:
 def anchored(answer: Answer) -> Anchor | None:
     """The answer's Date on the boot clock; None where it is no date, or came too slowly to tell when it was written."""
     took_s, date_s = answer.received_s - answer.sent_s, _date_s(answer.date)
-    if date_s is None or not 0.0 <= took_s <= MAX_ROUND_TRIP_S:
+    if date_s is None or not 0.0 <= took_s <= MAX_SIGNED_TRIP_S:
         return None
     doubt_s = (_DATE_STEP_S + took_s) / 2
     return Anchor(Witness.CLOUD, date_s + doubt_s, answer.received_s, doubt_s)
@@ -228,9 +232,8 @@ def _date_s(date: str | None) -> float | None:
     if date is None:
         return None
     try:
-        parsed = parsedate_to_datetime(date)
-        date_s = (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
+        date_s = datetime.strptime(date, _DATE).replace(tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError):
         return None
     return date_s if RELEASED_S <= date_s < LAST_S else None
 

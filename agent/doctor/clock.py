@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from agent.core.timekeeping import RELEASED_S
 from agent.doctor.finding import Area, Finding, Line
 from agent.doctor.scene import Scene
 from agent.system_clock import SystemClock
-from agent.version import RELEASED
 
 SYNCHRONISED: Final = Line(
     Area.CLOCK,
@@ -51,7 +51,7 @@ def look(scene: Scene) -> Iterator[Finding]:
     trusted = scene.config.device.clock == "trusted"
     told = None if scene.told.status is None else str(scene.told.status.get("clock"))
     yield judge_synchronised(SystemClock("kernel").now().known, trusted=trusted, told=told)
-    yield judge_plausible(datetime.fromtimestamp(time.time(), UTC), datetime.fromisoformat(RELEASED))
+    yield judge_plausible(datetime.fromtimestamp(time.time(), UTC), datetime.fromtimestamp(RELEASED_S, UTC))
     clocks = sorted(entry.name for entry in (scene.root / "sys/class/rtc").glob("rtc*"))
     yield judge_battery(clocks, trusted=trusted)
 

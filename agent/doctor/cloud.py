@@ -149,7 +149,8 @@ def _list(scene: Scene, aws: AwsConfig, session: AwsSession, probe: Probe) -> Fi
         if head is not None:
             probe.may_read_object(aws.bucket, head.snapshot_key)
     except UplinkError as error:
-        return LIST.fails(str(error), _CLOCK_OR_KEYS if error.kind is FailureKind.CREDENTIALS_OR_CLOCK else None)
+        refused = error.kind in (FailureKind.CREDENTIALS_OR_CLOCK, FailureKind.MENDED)
+        return LIST.fails(str(error), _CLOCK_OR_KEYS if refused else None)
     except ContractError as error:
         return LIST.fails(f"the head is not one of this site's: {error}", "See the list-verify keys, and [aws].")
     return judge_head(head)

@@ -1,8 +1,9 @@
 """What a controller must remember through a restart: who is in which area, and which doors are in a fire state.
 
-A state file that can't be written costs memory at the next restart, never a decision now.
+A state file that can't be read or written costs memory over a restart, never a decision now.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -23,8 +24,8 @@ class Presence:
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
-        self._areas = dict(store.load(_AREAS))
-        self._fire = set(store.load(_FIRE))
+        self._areas = dict(load(store, _AREAS))
+        self._fire = set(load(store, _FIRE))
 
     def area(self, person: str) -> str | None:
         """Where the person is, as far as this controller knows."""
@@ -56,3 +57,12 @@ class Presence:
             self._store.save(name, key, value, durable=durable)
         except StorageError as error:
             log.error("state.unsaved", table=name, error=str(error))
+
+
+def load(store: StateStore, name: str) -> Mapping[str, str]:
+    """A table of the state; empty when the disk refuses: a door must start all the same."""
+    try:
+        return store.load(name)
+    except StorageError as error:
+        log.error("state.unreadable", table=name, error=str(error))
+        return {}

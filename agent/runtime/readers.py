@@ -55,7 +55,8 @@ class ReaderWorker:
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Serve the reader until `stop`."""
-        device: ReaderDevice | None = self._start(self.reader)
+        # Run again by the supervisor, it must not touch a driver that still hangs.
+        device = None if self.stuck_calls else self._start(self.reader)
         try:
             while not stop.wait(WATCH_S):
                 device = self._replace(beat) if device is None else self._watch(device, beat)

@@ -16,8 +16,8 @@ from agent.errors import StorageError
 from agent.ports import Applied, ListPosition
 from agent.storage import allowlist_schema as schema
 from agent.storage.allowlist_changes import Changes, card_key, cards_taken_away, is_readable
-from agent.storage.database import Damaged, check, is_damage, open_reader, roll_back
-from agent.storage.files import set_aside
+from agent.storage.database import Damaged, check, is_damage, is_frozen, open_reader, roll_back
+from agent.storage.files import inode_of, set_aside
 from cloud.contract.allowlist import Delta, Snapshot
 from cloud.contract.errors import ContractError
 from cloud.contract.itemcodec import instant
@@ -43,8 +43,7 @@ class SqliteAllowListStore:
             damage = _find_damage(self._path) if self._path.exists() else None
             if damage is not None:
                 self._set_aside(damage)
-            self._db = schema.open_writer(self._path)
-            self._set_cache(_CACHE_KIB)
+            self._open()
 
     def position(self) -> ListPosition | None:
         """See `agent.ports.AllowListStore`."""
@@ -127,6 +126,11 @@ class SqliteAllowListStore:
         self._db.execute("INSERT OR REPLACE INTO list VALUES (1, ?, ?, ?, ?)", row)
         return Applied(ListPosition(change.epoch, change.version), cards, changes.refused)
 
+    def _open(self) -> None:
+        self._db = schema.open_writer(self._path)
+        self._inode = inode_of(self._path)
+        self._set_cache(_CACHE_KIB)
+
     def _set_cache(self, kib: int) -> None:
         self._db.execute(f"PRAGMA cache_size = -{kib}")
 
@@ -143,15 +147,19 @@ class SqliteAllowListStore:
 
     @contextmanager
     def _mending(self) -> Iterator[None]:
-        """Set a list aside that turns out to be damaged while it is used, and begin empty."""
+        """Set a list aside that turns out to be damaged while it is used, and begin empty; so too if it is gone."""
         with _as_storage_error(self._path):
+            if inode_of(self._path) != self._inode:
+                self._db.close()
+                self._on_set_aside("it was deleted or replaced while it was open")
+                self._open()
             try:
                 yield
             except sqlite3.DatabaseError as error:
                 if is_damage(error):
                     self._db.close()
                     self._set_aside(str(error))
-                    self._db = schema.open_writer(self._path)
+                    self._open()
                 raise
 
     def _set_aside(self, why: str) -> None:
@@ -162,17 +170,17 @@ class SqliteAllowListStore:
 class SqliteAllowListReader:
     """`agent.ports.AllowListReader` over the store's file. One thread at a time; open the store first.
 
-    Every method raises StorageError when the list can't be read; the next call opens it anew.
+    Every method raises StorageError when the list can't be read; the next call opens it anew. A list on a disk that
+    turned read-only is read all the same.
     """
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / schema.FILE_NAME
         self._db: sqlite3.Connection | None = None
         self._inode = 0
+        self._frozen = False
         self._policy: Policy | None = None
         self._closed = False
-        with _as_storage_error(self._path):
-            self._open()
 
     def policy(self) -> Policy | None:
         """See `agent.ports.AllowListReader`."""
@@ -217,9 +225,15 @@ class SqliteAllowListReader:
 
     def _open(self) -> sqlite3.Connection:
         self._inode = self._path.stat().st_ino
+        self._frozen = is_frozen(self._path)
         self._db = open_reader(self._path)
         self._policy = None
         return self._db
+
+    def _is_replaced(self) -> bool:
+        """Whether another list has the name: the store set a damaged one aside. One without a name is still read."""
+        thawed = self._frozen and not is_frozen(self._path)
+        return thawed or inode_of(self._path) not in (self._inode, None)
 
     def _release(self) -> None:
         if self._db is not None:
@@ -232,8 +246,7 @@ class SqliteAllowListReader:
         with _as_storage_error(self._path):
             if self._closed:
                 raise StorageError("the allow-list is closed")
-            # The store may have set a damaged file aside and begun another under the same name.
-            if self._db is None or self._path.stat().st_ino != self._inode:
+            if self._db is None or self._is_replaced():
                 self._release()
                 self._open()
             assert self._db is not None  # noqa: S101 - tells the type checker what `_open` did

@@ -1,5 +1,6 @@
 """What the three SQLite files have in common: reading without changing, and telling damage from a refusing disk."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -26,12 +27,21 @@ def is_damage(error: Exception) -> bool:
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that can change nothing, not even by a checkpoint. Raises sqlite3.Error.
 
-    For one thread at a time, which need not be the one that opens it.
+    For one thread at a time, which need not be the one that opens it. Spent once `is_frozen` changes.
     """
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+    uri = f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if is_frozen(path) else "")
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
     connection.execute("PRAGMA query_only = 1")
     return connection
+
+
+def is_frozen(path: Path) -> bool:
+    """Whether the file is whole by itself on a file system that is mounted read-only.
+
+    SQLite can't make the side files there that it reads a WAL database with, and must be told that nobody writes.
+    """
+    log = path.with_name(path.name + "-wal")
+    return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY) and not (log.exists() and log.stat().st_size)
 
 
 def roll_back(path: Path) -> None:

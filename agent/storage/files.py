@@ -64,6 +64,14 @@ def remove_database(database: Path) -> None:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
+def inode_of(path: Path) -> int | None:
+    """What tells a file from another one of the same name; None when there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
 def rollback_journal(database: Path) -> Path:
     """What lies beside a database while a transaction outside WAL is not committed."""
     return database.with_name(database.name + "-journal")

@@ -5,6 +5,7 @@ After any error the object is spent: what is in memory may be ahead of the disk.
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from agent.errors import StorageError
 from agent.ports import JournalStats, StoredEvent
 from agent.storage import journal_schema as schema
 from agent.storage.database import Damaged
+from agent.storage.files import inode_of
 from agent.storage.journal_lanes import Lanes
+from agent.storage.journal_log import check_log
 from agent.storage.journal_room import Room
 from agent.storage.journal_schema import epoch_and_seq, place_of
 from agent.storage.runs import Runs
@@ -53,6 +56,7 @@ class JournalFile:
         self._settings = settings
         self._db = schema.open_writer(settings.path)
         try:
+            self._inode = settings.path.stat().st_ino
             self._load()
         except BaseException:
             self._db.close()
@@ -118,6 +122,7 @@ class JournalFile:
 
     def write(self, batch: Sequence[StampedEvent]) -> list[Event]:
         """Seal and store events in one transaction, and the acks once they are many; durable when this returns."""
+        self._check_place()
         self._db.execute("BEGIN IMMEDIATE")
         if self.acks >= ACKS_TOGETHER:
             self._flush_acks()
@@ -131,6 +136,11 @@ class JournalFile:
         sealed = [self._insert(stamped) for stamped in batch]
         self._db.execute("COMMIT")
         return sealed
+
+    def _check_place(self) -> None:
+        """Raise StorageError when the file has lost its name: what went into it now would be gone at the next start."""
+        if inode_of(self._settings.path) != self._inode:
+            raise StorageError("the journal was deleted or replaced while it was open")
 
     def _insert(self, stamped: StampedEvent) -> Event:
         place = self._head + 1
@@ -247,6 +257,15 @@ class JournalFile:
             event = schema.read_event(*row) if row else None
             self._oldest = place, "" if event is None else event.at
         return self._oldest[1] or None
+
+    def check_log(self) -> None:
+        """Raise Damaged when events in the log can't be read any more; see `journal_log`. For a file just opened."""
+        # What is in the file need not be in the log: the next write begins it anew, and leaves nothing to misread.
+        try:
+            (_, sound, _) = self._db.execute("PRAGMA wal_checkpoint").fetchone()
+        except sqlite3.OperationalError:
+            return  # a disk that takes no more can still be read and drained; the next start looks again
+        check_log(self._settings.path, sound, self.epoch, self.seq)
 
     def checkpoint(self) -> None:
         """Move everything from the log into the file and flush it. Raises sqlite3.Error, StorageError: in use."""

@@ -8,12 +8,12 @@ finished, or begun anew, by the next start.
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from agent.storage import journal_schema as schema
-from agent.storage.database import Damaged, open_reader, roll_back
+from agent.storage.database import Damaged, is_damage, open_reader, roll_back
 from agent.storage.files import remove_database, rollback_journal, set_aside, sync_directory, write_atomic
 from agent.storage.journal_file import JournalFile, JournalSettings
 from agent.storage.journal_schema import epoch_and_seq, place_of
@@ -46,10 +46,28 @@ def open_journal(settings: JournalSettings, damage: str | None = None, *, check:
         damage = _damage(path)
     if damage is not None or not path.exists():
         _begin_epoch(path, successor, damage)
-    file = JournalFile(settings)
+    file = _open(settings, successor)
     if _last_epoch(settings.state_dir) != file.epoch:
         _mark_epoch(settings.state_dir, max(file.epoch, _last_epoch(settings.state_dir)))
     return file
+
+
+def _open(settings: JournalSettings, successor: Path) -> JournalFile:
+    """The file in its place; another one in a new epoch when damage shows only now."""
+    with ExitStack() as opened:
+        try:
+            file = JournalFile(settings)
+            opened.callback(file.close)
+            file.check_log()
+        except (Damaged, sqlite3.Error) as error:
+            if not is_damage(error):
+                raise
+            # The damaged file is closed only then, so that its log goes along into the set-aside folder.
+            _begin_epoch(settings.path, successor, str(error))
+        else:
+            opened.pop_all()
+            return file
+    return JournalFile(settings)
 
 
 def _begin_epoch(path: Path, successor: Path, damage: str | None) -> None:

@@ -60,7 +60,7 @@ _READER_GONE: Final = frozenset(
 class PcscCard:
     """A card on a PC/SC reader: an APDU channel that stays open until the card leaves or the reader is closed."""
 
-    __slots__ = ("_handle", "_protocol", "_seen_s", "_technology", "_uid")
+    __slots__ = ("_handle", "_protocol", "_seen_s", "_technology", "_uid", "failed")
 
     def __init__(self, handle: int, protocol: int, technology: Technology, seen_s: float) -> None:
         self._handle: int | None = handle
@@ -68,6 +68,8 @@ class PcscCard:
         self._technology = technology
         self._seen_s = seen_s
         self._uid = b""
+        self.failed = False
+        """Whether an exchange failed: who knows what lies on the reader now."""
 
     @property
     def uid(self) -> bytes:
@@ -98,6 +100,7 @@ class PcscCard:
         if self._handle is None:
             raise CardError("the card has left the reader")
         code, answer = scard.SCardTransmit(self._handle, self._protocol, list(apdu))
+        self.failed = code != scard.SCARD_S_SUCCESS or len(answer) < 2
         _check(code, "the exchange with the card failed")
         if len(answer) < 2:
             # Seen with pcscd 1.9: a card torn in the middle of an exchange gives success and an empty answer.
@@ -158,7 +161,10 @@ class PcscReader:
         """Wait inside pcscd for a card. An `interrupt` that comes before the wait ends it at once."""
         if self._context is None:
             raise ClosedError(f"{self._name} is closed")
-        until_s = time.monotonic() + timeout_s
+        now_s = time.monotonic()
+        if self._card is not None and self._card.failed and self._retry_s is None:
+            self._retry_s = now_s + _RETRY_S
+        until_s = now_s + timeout_s
         while self._wait_for_change(self._context, until_s):
             card = self._card_of_this_change()
             if card is not None:

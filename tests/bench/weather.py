@@ -12,7 +12,7 @@ THROTTLED: Final = "ProvisionedThroughputExceededException"
 FAULTS: Final = 0.05
 """Part of the records that fail, each by a draw of its own: half of them throttled, half with an internal failure."""
 SHARDS: Final = 4
-BURST_S: Final = 0.3
+BURST_S: Final = 0.2
 """A shard takes nothing for so long ..."""
 EVERY_S: Final = 1.0
 """... once in this time, each shard at another moment of it: throttling hits all that goes to a shard at once."""
@@ -42,7 +42,7 @@ def faults(draw: random.Random | None = None) -> Script:
 
 
 def throttling(monotonic: Callable[[], float] = time.monotonic) -> Script:
-    """Each of four shards takes nothing during 0.3 s of every second."""
+    """Each of four shards takes nothing during a burst in every second."""
 
     def script(entries: Sequence[Entry]) -> Answer:
         now_s = monotonic()

@@ -4,6 +4,8 @@ nobody reads, no memory. A strike and a maglock each time. Deaths that a new pro
 import contextlib
 import fcntl
 import os
+import re
+import signal
 import socket
 import sys
 import threading
@@ -199,6 +201,18 @@ def serves(daemon: Daemon) -> bool:
         return not [reason for reason in daemon.status()["degraded"] if reason.startswith("worker_")]
     except (ControlError, OSError):
         return False
+
+
+def test_no_thread_takes_a_signal_from_the_one_that_waits_for_it(front: Daemon) -> None:
+    """The kernel gives a signal to any thread that does not block it, and there it would end the process."""
+    assert front.process is not None
+    for task in Path(f"/proc/{front.process.pid}/task").iterdir():
+        # Clients' threads come and go.
+        with contextlib.suppress(OSError):
+            (blocked,) = re.findall(r"SigBlk:\s+(\w+)", (task / "status").read_text())
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                waits_for_it = task.name == str(front.process.pid)
+                assert waits_for_it or int(blocked, 16) >> number - 1 & 1, (task / "comm").read_text()
 
 
 def test_nobody_vouches_for_an_agent_of_which_a_worker_hangs(front: Daemon, manager: Manager) -> None:

@@ -4,13 +4,13 @@ import contextlib
 import re
 import resource
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.errors import AgentError
 from tests.rigs import site
 from tests.rigs.daemon import Daemon
 from tests.rigs.gpio_libs import Library
@@ -133,31 +133,34 @@ def test_after_sigkill_in_mid_strike_the_next_start_locks(front: Daemon, chip: G
     assert front.door()["lock"] == "locked"
 
 
-def test_without_memory_the_button_still_opens_and_the_control_socket_comes_back(front: Daemon, chip: GpioRig) -> None:
-    """Nothing on the way from the button to the relay needs more memory than the agent has."""
+def test_without_memory_the_button_still_opens_and_the_agent_recovers_or_is_given_up(
+    front: Daemon, chip: GpioRig
+) -> None:
+    """Nothing on the way from the button to the relay needs more memory than the agent has. A thread that could not
+    begin may take the control socket with it: then nobody vouches for the agent, and a new process comes."""
     assert front.process is not None
     pid = front.process.pid
     (size_kib,) = re.findall(r"VmSize:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     before = resource.prlimit(pid, resource.RLIMIT_AS, (int(size_kib) << 10, resource.RLIM_INFINITY))
     try:
         for _ in range(20):  # more than the clients that it serves at a time
-            with contextlib.suppress(AgentError, OSError):
-                front.status()
+            answers(front)
         chip.drive(REX, high=False)
         wait_for(lambda: chip.level(RELAY), "REX to reach the relay", 20)
         chip.drive(REX, high=True)
     finally:
         resource.prlimit(pid, resource.RLIMIT_AS, before)
-    wait_for(lambda: answers(front), "the control socket to come back", 60)
-    assert front.wait_event("rex.pressed")
+    wait_for(lambda: answers(front) or front.log_lines("watchdog.withheld"), "recovery, or the watchdog", 60)
 
 
 def answers(daemon: Daemon) -> bool:
-    """Whether the control socket does."""
-    try:
-        return bool(daemon.status())
-    except (AgentError, OSError):
-        return False
+    """Whether the control socket does, soon."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, contextlib.suppress(OSError):
+        client.settimeout(0.5)
+        client.connect(str(daemon.socket))
+        client.sendall(b'{"op": "status"}\n')
+        return client.recv(1) != b""
+    return False
 
 
 def test_a_stop_while_the_disk_stalls_takes_the_power_all_the_same(chip: GpioRig, tmp_path: Path) -> None:

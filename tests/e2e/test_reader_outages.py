@@ -3,6 +3,7 @@
 Service has to be back 5 s after the repair. The assertions grant a busy machine more; each test prints what it took.
 """
 
+import os
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.runtime.readerdevice import CALL_LIMIT_S
 from tests.rigs import site
 from tests.rigs.daemon import Daemon
 from tests.rigs.nfc_air import UdpField
@@ -53,6 +55,9 @@ reread_s = 0.1
 [emulated.cards]
 alice = "04A1B2C3D4E580"
 """
+TAPS = int(os.environ.get("CARDEA_READER_TAPS", "10000"))
+MOST_GROWTH_KIB = 8192
+"""SQLite's page caches fill up; one KiB kept per tap would be more."""
 EMULATED = 'driver = "emulated"'
 Insert = Callable[[bytes], Callable[[], object]]
 """Presents a card, and gives how to take it away."""
@@ -103,6 +108,12 @@ class Site:
         assert self.daemon.process is not None
         process = Path(f"/proc/{self.daemon.process.pid}")
         return len(list((process / "task").iterdir())), len(list((process / "fd").iterdir()))
+
+    def memory_kib(self) -> int:
+        """What of the daemon is in memory."""
+        assert self.daemon.process is not None
+        pages = Path(f"/proc/{self.daemon.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def outage(
@@ -194,8 +205,8 @@ def test_a_card_that_never_answers_holds_its_own_reader_only(tmp_path: Path) -> 
 def test_the_daemon_stops_while_its_readers_hang(tmp_path: Path) -> None:
     """Within the time that any stop may take, with the locks safe and the end recorded, noticed or not."""
     with PcscdRig(readers=2) as pcscd:
-        readers = [f'driver = "pcsc"\nmatch = "Virtual 0 00 0{slot}"' for slot in (0, 1)]
-        place = Site(tmp_path, *readers, pcscd.env)
+        front, back = (f'driver = "pcsc"\nmatch = "Virtual 0 00 0{slot}"' for slot in (0, 1))
+        place = Site(tmp_path, front, back, pcscd.env)
         for noticed in (False, True):
             with place.daemon:
                 pcscd.hang()
@@ -205,6 +216,21 @@ def test_the_daemon_stops_while_its_readers_hang(tmp_path: Path) -> None:
                 assert place.daemon.stop() == 0
                 print(f"stopped in {time.monotonic() - started_s:.1f} s with hung readers (noticed: {noticed})")
                 pcscd.resume()
+
+
+def test_a_daemon_that_was_stopped_and_continued_goes_on_with_its_readers(tmp_path: Path) -> None:
+    """For longer than a call of a driver may take: the time was nobody's fault, and no signal came but these two."""
+    with PcscdRig(readers=2) as pcscd:
+        place = Site(tmp_path, 'driver = "pcsc"\nmatch = "Virtual 0 00 00"', EMULATED, pcscd.env)
+        with place.daemon as daemon:
+            daemon.signal(signal.SIGSTOP)
+            until_s = time.monotonic() + CALL_LIMIT_S + 2
+            wait_for(lambda: time.monotonic() > until_s, "the limit to pass")
+            daemon.signal(signal.SIGCONT)
+            place.tap(lambda uid: pcscd.insert(VirtualCard(uid)).remove, "a tap")
+            place.back_door_works()
+            assert place.reader_events() == []
+            assert daemon.stop() == 0
 
 
 def test_every_outage_of_a_pn532_is_outlived(tmp_path: Path) -> None:
@@ -248,3 +274,26 @@ def test_a_peer_of_nfcpy_that_vanishes_and_comes_back_is_used_again(tmp_path: Pa
             place.tap(insert, "a tap after the peer came back")
             print(f"udp peer: a tap {time.monotonic() - started_s:.1f} s after it came back")
             wait_for(lambda: place.held() <= held, "threads and descriptors to be as before")
+
+
+@pytest.mark.timeout(400)
+def test_ten_thousand_taps_in_a_row_leak_nothing(tmp_path: Path) -> None:
+    """Through the whole daemon, each decided and on disk; threads, descriptors and memory counted after a warm-up."""
+    place = Site(tmp_path, EMULATED, EMULATED)
+    with place.daemon as daemon, daemon.client() as client:
+
+        def tap(times: int) -> None:
+            for number in range(times):
+                card = (site.ALICE, site.NOBODY)[number % 2]
+                assert client.request("tap", card=card, reader="in")["result"]["seq"]
+
+        tap(TAPS // 5)
+        held, before_kib = place.held(), place.memory_kib()
+        started_s = time.monotonic()
+        tap(TAPS - TAPS // 5)
+        took_s = time.monotonic() - started_s
+        grown_kib = place.memory_kib() - before_kib
+        print(f"{TAPS} taps, {took_s / (TAPS - TAPS // 5) * 1000:.1f} ms each; {grown_kib} KiB more memory")
+        assert place.held() == held
+        assert grown_kib < MOST_GROWTH_KIB
+        assert place.reader_events() == []

@@ -104,9 +104,11 @@ class RescueSubject:
                 for path in settings.state_dir.glob("journal.*[!m]"):
                     shutil.copy(path, folder)
         _damage(folder / "journal.db", chance)
+        if chance.random() < 0.3:
+            _flip(folder / "journal.db-wal", chance)
 
     def live(self, folder: Path, chance: Random, history: History) -> None:
-        """See `Subject`. What the production SQLite rescues uncut is what must be there after any cut."""
+        """See `Subject`. What a rescue finds that nothing cuts is what must be there after any cut."""
         history.begin(_rescued(folder))
         settings = _settings(folder, 10_000, 1 << 28)
         met = "met while it was open" if (folder / "journal.db").exists() and chance.random() < 0.3 else None
@@ -161,6 +163,13 @@ def _damage(path: Path, chance: Random) -> None:
         case _:
             data[:100] = bytes(100)
     path.write_bytes(data)
+
+
+def _flip(path: Path, chance: Random) -> None:
+    data = bytearray(path.read_bytes()) if path.exists() else bytearray()
+    if data:
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        path.write_bytes(data)
 
 
 def _same_but_epoch(found: Rows, state: State) -> bool:

@@ -11,7 +11,8 @@ _STATE_FILES: Final = frozenset(
     {"card-hash.key", "device.key", "journal.epoch"}
     | {f"{name}{suffix}" for name in _DATABASES for suffix in ("", "-wal", "-shm", ".lock")}
 )
-_HOME_FILES: Final = frozenset({"cardea.toml", "control.sock", "log", "state"})
+_HOME_FILES: Final = frozenset({"cardea.toml", "control.sock", "locks", "locks.lock", "log", "state"})
+"""`locks` is for the stop hook, which is to find it after any death."""
 _EXPECTED: Final = ("uplink.event_refused", "keys.list_verify_missing", "journal.degraded")
 """Errors in the log that the endpoint's faults, the missing key and a busy machine's disk are known to cause."""
 _VERIFY_S: Final = 120.0

@@ -254,8 +254,8 @@ def test_user_without_rights_is_told_to_come_back_as_root() -> None:
 
 
 def test_piped_text_is_plain_and_a_line_each(tmp_path: Path) -> None:
-    """No colour, no progress, no trailing blanks, no line broken: grep finds what it looks for."""
-    daemon = controller(tmp_path, keys={})
+    """No colour, no progress, no trailing blanks, no line broken however long: grep finds what it looks for."""
+    daemon = controller(tmp_path / ("long " * 40).strip(), keys={})
     done = run([*CARDEA, "doctor", "--config", str(daemon.config)], {"TERM": "xterm-256color", "COLUMNS": "40"})
     assert done.returncode == 1
     assert done.stderr == ""

@@ -16,15 +16,15 @@ YEAR_S = 365 * 86_400.0
 
 
 class Authority:
-    """Signs server certificates; `bundle` is what a client trusts it by."""
+    """Signs server certificates; `bundle` is what a client trusts it by. Valid until so many seconds from now."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, until_s: float = 5 * YEAR_S) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
         now_s = time.time()
-        builder = _builder(self._name, self._name, self._key.public_key(), now_s - 5 * YEAR_S, now_s + 5 * YEAR_S)
+        builder = _builder(self._name, self._name, self._key.public_key(), now_s - 5 * YEAR_S, now_s + until_s)
         self._certificate = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(
             self._key, hashes.SHA256()
         )

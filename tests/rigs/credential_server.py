@@ -86,6 +86,8 @@ class CredentialServer:
         return Answer(stores=False, status=400, error=problem[0], message=problem[1])
 
     def _problem(self, headers: Mapping[str, str]) -> tuple[str, str] | None:
+        if "Authorization" not in headers:
+            return "MissingAuthenticationTokenException", "Request is missing Authentication Token"
         signed, token = headers.get("X-Amz-Date") or "", headers.get("X-Amz-Security-Token") or ""
         if not re.fullmatch(r"\d{8}T\d{6}Z", signed):
             return "IncompleteSignatureException", "no X-Amz-Date"

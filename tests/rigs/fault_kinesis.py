@@ -271,13 +271,6 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def do_GET(self) -> None:
-        """Nothing is here to get."""
-        if self.server.kinesis.is_down:
-            self._cut()
-        else:
-            self._reply(404, _error("UnknownOperationException", "GET"))
-
     def do_POST(self) -> None:
         """One request of the JSON protocol."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))

@@ -75,7 +75,7 @@ class PcscdRig:
     def reader_name(reader: int) -> str:
         """The PC/SC name of a virtual reader."""
         driver, slot = divmod(reader, _SLOTS_PER_DRIVER)
-        return f"Virtual {driver} {driver:02} {slot:02}"
+        return f"Virtual {driver} 00 {slot:02}"
 
     def start(self, readers: int | None = None) -> None:
         """Start pcscd and wait until it answers; with another number of readers if told.

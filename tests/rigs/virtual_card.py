@@ -20,18 +20,10 @@ _GET_ATR: Final = 4
 _CONTROLS: Final = {0, 1, 2, _GET_ATR}
 
 
-class Torn(ConnectionError):  # noqa: N818 - named for what happened
-    """Raised in place of an answer: the card is torn out after `sent`, the first bytes of what it would have sent."""
-
-    def __init__(self, sent: bytes = b"") -> None:
-        super().__init__("the card was torn out")
-        self.sent = sent
-
-
 class VirtualCard:
     """A card that answers GET UID; everything else goes to `application`.
 
-    Raising Torn in `application` tears the card out in the middle of the exchange.
+    Raising ConnectionError in `application` tears the card out in the middle of the exchange.
     """
 
     def __init__(
@@ -82,10 +74,6 @@ class InsertedCard:
                         self._send(self._card.atr)
                 else:
                     self._send(self._card.answer(body))
-        except Torn as torn:
-            with suppress(OSError):
-                self._connection.sendall(torn.sent)
-            self._connection.close()
         except (EOFError, OSError):
             self._connection.close()
 

@@ -14,8 +14,8 @@ from tests.rigs.site import KEYS
 LIMIT_S = 1.5
 _NAMES = """
 import sys
-from agent.process import without_rich
-with without_rich():
+from agent.process import without_ornaments
+with without_ornaments():
     from agent import daemon
 from agent.cli import run
 import hardware.gpio.emulated, hardware.readers.emulated

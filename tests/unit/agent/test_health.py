@@ -17,12 +17,15 @@ class WatchedAgent:
     def __init__(self) -> None:
         self.hanging: list[str] = []
         self.ready = True
+        self.broken = False
         self.degraded: list[str] = []
 
     def silent(self) -> list[str]:
         return self.hanging
 
     def status(self) -> Mapping[str, Any]:
+        if self.broken:
+            raise ValueError("not an instant")
         doors = [{"id": "front", "lock": "locked"}]
         return {"ready": self.ready, "doors": doors, "degraded": self.degraded}
 
@@ -89,3 +92,12 @@ def test_nobody_vouches_for_a_worker_that_hangs(agent: WatchedAgent, health: Hea
     agent.hanging = []
     health.look(102.0)
     assert manager.told()["WATCHDOG"] == "1"
+
+
+def test_a_status_that_cannot_be_told_ends_no_door(agent: WatchedAgent, health: Health, manager: Manager) -> None:
+    """Such as a damaged instant in the journal: it is for people, and the workers are alive."""
+    agent.broken = True
+    health.look(100.0)
+    assert manager.told() == {"WATCHDOG": "1", "STATUS": "status unknown"}
+    health.look(100.0 + READY_WAIT_S)
+    assert manager.told()["READY"] == "1"

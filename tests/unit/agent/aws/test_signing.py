@@ -171,6 +171,33 @@ def test_a_provider_of_the_standard_chain_goes_by_the_trusted_time(
             assert server.issued == 2
 
 
+def test_a_cache_of_credentials_goes_by_the_trusted_time(clock: FixedClock, kinesis: FaultKinesis) -> None:
+    """The cache of an assumed role is botocore's own, and asks a function of its module."""
+    from botocore.credentials import CachedCredentialFetcher
+
+    class Role(CachedCredentialFetcher):
+        fetched = 0
+
+        def _create_cache_key(self) -> str:
+            return "role"
+
+        def _get_credentials(self) -> Mapping[str, Any]:
+            self.fetched += 1
+            expiry = datetime.fromtimestamp(clock.credentials_s + 3600, UTC).isoformat()
+            given = {"AccessKeyId": "AKIA", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": expiry}
+            return {"Credentials": given}
+
+    role = Role()
+    with AwsSession("eu-central-1", 5.0, clock=clock) as session:
+        ask(session)
+        role.fetch_credentials()
+        role.fetch_credentials()
+        assert role.fetched == 1
+        clock.credentials_s += 3600
+        role.fetch_credentials()
+        assert role.fetched == 2
+
+
 def test_a_refusal_after_which_the_time_is_known_is_mended(clock: FixedClock, kinesis: FaultKinesis) -> None:
     """Signed anew at once; but two endpoints that disagree do not make us try without a pause."""
     now_s = [100.0]

@@ -145,6 +145,20 @@ def test_a_known_time_judges_the_dates(
         assert server.records == []
 
 
+@pytest.mark.parametrize("system_is_right", [False, True])
+def test_the_whole_chain_is_judged(
+    *, system_is_right: bool, tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate that is valid under an authority that has expired is refused, as OpenSSL does."""
+    authority = Authority(tmp_path, until_s=-DAY_S)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
+    clock = Clock(0.0)
+    clock.right = system_is_right
+    with FaultKinesis(authority.server()) as server:
+        refused(put, server, clock)
+        assert server.records == []
+
+
 def test_a_known_time_is_what_counts_not_the_systems_clock(authority: Authority, put: Put) -> None:
     """A certificate that is valid by the trusted time alone is taken."""
     with FaultKinesis(authority.server(from_s=DAY_S, until_s=YEAR_S)) as server:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.core.timekeeping import (
     CONFIRM_S,
     MAX_ROUND_TRIP_S,
+    MAX_SIGNED_TRIP_S,
     RELEASED_S,
     SETTLED_S,
     SLACK_S,
@@ -98,7 +99,7 @@ def test_the_truth_is_always_within_the_doubt(true_s: float, took_s: float, part
 @pytest.mark.parametrize(
     "answer",
     [
-        said(NOW_S, 100.0, took_s=MAX_ROUND_TRIP_S + 0.1),
+        said(NOW_S, 200.0, took_s=MAX_SIGNED_TRIP_S + 0.1),
         said(NOW_S, 100.0, took_s=-1.0),
         said(RELEASED_S - DAY_S, 100.0, validity=Validity(0.0, 1e11)),
         Answer("yesterday", 99.9, 100.0, VALID),
@@ -112,6 +113,13 @@ def test_the_truth_is_always_within_the_doubt(true_s: float, took_s: float, part
 def test_an_answer_that_tells_no_time_changes_nothing(answer: Answer) -> None:
     """Too slow, no date, before the release, or outside the validity of its own certificates."""
     assert hear(Timekeeping(), answer) == Timekeeping()
+
+
+def test_a_slow_answer_is_good_for_signatures_alone() -> None:
+    """It may be wrong by more than a decision should be, and by less than AWS minds."""
+    state = taught(Timekeeping(), said(NOW_S, 100.0, took_s=MAX_ROUND_TRIP_S + 1.0))
+    assert state.told is None
+    assert to_sign_s(state, 100.0, 5.0) == pytest.approx(NOW_S, abs=MAX_ROUND_TRIP_S)
 
 
 @given(st.text(max_size=60))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent.core.timekeeping import RELEASED_S
 from agent.doctor import clock, cloud, configuration, daemon, disk, gpio, identity, journal, power, readers, service
 from agent.doctor import system as system_checks
 from agent.doctor.examination import LINES
@@ -17,11 +18,12 @@ from agent.doctor.mounts import Mount
 from agent.doctor.scene import Account, Unit, group_id, service_account
 from agent.errors import ConfigError, FailureKind, Problem, Transient
 from agent.ports import JournalBreak
-from agent.version import RELEASED, VERSION
+from agent.version import VERSION
 from hardware.settings import ReaderSettings
 
 PASS, WARN, FAIL = Verdict.PASS, Verdict.WARN, Verdict.FAIL
 MIB = 1 << 20
+RELEASED = datetime.fromtimestamp(RELEASED_S, UTC)
 DOOR = Account("cardea", 900, frozenset({900, 997}))
 ROOT_ACCOUNT = Account("root", 0, frozenset({0}))
 
@@ -105,14 +107,14 @@ def test_secret_is_for_the_agent_alone(mode: int, readable: bool, verdict: Verdi
     ("now", "verdict"),
     [
         (datetime(1970, 1, 2, tzinfo=UTC), FAIL),
-        (datetime.fromisoformat(RELEASED), PASS),
+        (RELEASED, PASS),
         (datetime(2046, 12, 31, tzinfo=UTC), PASS),
         (datetime(2047, 1, 1, tzinfo=UTC), FAIL),
     ],
 )
 def test_clock_is_plausible_from_the_release_on(now: datetime, verdict: Verdict) -> None:
     """And not decades later."""
-    assert clock.judge_plausible(now, datetime.fromisoformat(RELEASED)).verdict is verdict
+    assert clock.judge_plausible(now, RELEASED).verdict is verdict
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -108,6 +109,43 @@ def test_changed_byte_in_an_event_is_found_when_it_is_read(tmp_path: Path) -> No
         assert int(str(_set_aside_detail(journal)["rescued"])) == 50
         assert len({seq for epoch, seq in sent if epoch == 1}) == 50
     assert verify(path) is None
+
+
+def _crashed(tmp_path: Path, events: int) -> Path:
+    """A journal as a crash leaves it: all in the log."""
+    live, crashed = tmp_path / "live", tmp_path / "crashed"
+    with open_journal(live) as journal:
+        for number in range(events):
+            journal.append(opened(n=number), 5)
+        crashed.mkdir()
+        for path in live.glob("journal.*"):
+            if path.suffix in (".db", ".db-wal", ".epoch"):
+                shutil.copy(path, crashed)
+    return crashed
+
+
+@pytest.mark.parametrize("seq", [2, 12, 18])
+def test_byte_that_went_bad_in_the_log_is_no_silent_loss(tmp_path: Path, seq: int) -> None:
+    """SQLite ends its log there; the numbers of the events behind it must not be used again."""
+    state_dir = _crashed(tmp_path, 20)
+    log = state_dir / "journal.db-wal"
+    _overwrite(log, log.read_bytes().index(b'"seq":%d,' % seq), b'"sEq"')
+    with open_journal(state_dir) as journal:
+        detail = _set_aside_detail(journal)
+        assert detail["reason"] == f"its log is damaged: events {seq} to 20 are lost"
+        assert (detail["rescued"], detail.get("last_seq", 0)) == (seq - 1, seq - 1)
+        assert journal.append(opened(), 5).epoch == 2
+    assert (state_dir / "set-aside" / "1" / "journal.db-wal").exists()
+    assert verify(state_dir / "journal.db") is None
+
+
+def test_last_write_that_the_power_cut_is_no_damage(tmp_path: Path) -> None:
+    """It was never promised: the epoch goes on."""
+    state_dir = _crashed(tmp_path, 20)
+    log = state_dir / "journal.db-wal"
+    _overwrite(log, log.stat().st_size - 1000, bytes(1000))
+    with open_journal(state_dir) as journal:
+        assert (journal.stats().epoch, journal.stats().seq) == (1, 19)
 
 
 def test_deleted_journal_begins_a_new_epoch(tmp_path: Path) -> None:

@@ -54,11 +54,19 @@ def test_foreign_database_is_set_aside(tmp_path: Path) -> None:
     assert told == ["its schema is 0, known is 1; kept in 1"]
 
 
-def test_refusing_disk_raises_storage_error(tmp_path: Path) -> None:
-    """A directory that is a file is no place for state."""
+def test_refusing_disk_raises_storage_error_until_it_takes_entries_again(tmp_path: Path) -> None:
+    """A directory that is a file is no place for state; a door must start all the same, and heal."""
     (tmp_path / "state").write_text("")
-    with pytest.raises(StorageError):
-        _open(tmp_path / "state")
+    with _open(tmp_path / "state") as state:
+        with pytest.raises(StorageError):
+            state.load("latch")
+        with pytest.raises(StorageError):
+            state.save("latch", "fire", "1")
+        (tmp_path / "state").unlink()
+        state.save("latch", "fire", "1")
+        assert state.load("latch") == {"fire": "1"}
+    with pytest.raises(StorageError, match="closed"):
+        state.load("latch")
 
 
 @pytest.mark.system
