@@ -108,7 +108,13 @@ def door() -> Iterator[Door]:
 
 def answer(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
     """A whole answer of the service."""
-    head = [b"HTTP/1.1 " + status, b"x-amzn-RequestId: r-1", b"Content-Length: %d" % len(body), *headers]
+    head = [
+        b"HTTP/1.1 " + status,
+        b"x-amzn-RequestId: r-1",
+        b"Connection: close",
+        b"Content-Length: %d" % len(body),
+        *headers,
+    ]
     return b"\r\n".join(head) + b"\r\n\r\n" + body
 
 
