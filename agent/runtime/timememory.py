@@ -8,6 +8,7 @@ import structlog
 from agent.core.timekeeping import Seen
 from agent.errors import StorageError
 from agent.ports import StateStore
+from agent.runtime.presence import load
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ class TimeMemory:
     def __init__(self, store: StateStore, clock: SeenClock) -> None:
         self._store = store
         self._clock = clock
-        text = store.load(_TABLE)
+        text = load(store, _TABLE)
         self._saved = {key: _seconds(text.get(key)) for key in (_SYSTEM, _CLOUD)}
         clock.remember(Seen(self._saved[_SYSTEM], self._saved[_CLOUD]))
 

@@ -233,7 +233,8 @@ class NfcReader:
         except _DEVICE_ERRORS as fault:
             raise DeviceLost(f"the reader stopped to answer: {fault}") from fault
         except (nfc.clf.UnsupportedTargetError, *_CARD_ERRORS) as fault:
-            if "unsupported" in str(fault):  # the PN53x drivers say so by ValueError
+            # The PN53x drivers say so by ValueError. "Unsupported operand", a TypeError, is what nonsense leads to.
+            if "unsupported" in str(fault) and isinstance(fault, nfc.clf.UnsupportedTargetError | ValueError):
                 self._unsupported.add(technology)
                 return None
             self._nonsense += 1

@@ -50,6 +50,8 @@ class MemoryState:
 
     def load(self, name: str) -> Mapping[str, str]:
         """A copy of a table."""
+        if self.broken:
+            raise StorageError("the disk is gone")
         return dict(self.tables.get(name, {}))
 
     def save(self, name: str, key: str, value: str | None, *, durable: bool = False) -> None:

@@ -58,3 +58,11 @@ def test_a_disk_that_refuses_and_entries_that_are_no_times_stop_nothing() -> Non
     state.broken = True
     clock.now = Seen(system_s=NOW_S)
     memory.keep()
+
+
+def test_a_disk_that_refuses_at_the_start_holds_up_no_door() -> None:
+    """Nothing is remembered then."""
+    state, clock = MemoryState(), SeeingClock()
+    state.broken = True
+    TimeMemory(state, clock)
+    assert clock.told == [Seen()]
