@@ -82,6 +82,10 @@ class DebouncedInputs:
         except DeviceLost as error:
             self.close()
             raise OpenError(f"inputs can't be read: {error}") from error
+        except BaseException:
+            # Whatever a library lets through: half an open bank would refuse every later try.
+            self.close()
+            raise
 
     def run(self, on_change: Callable[[InputChange], None], stopped: Callable[[], bool]) -> None:
         """Report debounced changes since `open` until `stopped()`. Raises DeviceLost, ClosedError."""

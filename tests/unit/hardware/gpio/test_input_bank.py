@@ -85,3 +85,21 @@ def test_two_inputs_of_one_name_are_refused() -> None:
     """A name is what changes are told apart by."""
     with pytest.raises(ValueError, match="same name"):
         DebouncedInputs([REX, REX], FakeLevels(lambda _name: True))
+
+
+def test_any_fault_while_opening_lets_go_so_that_the_next_try_can_work() -> None:
+    """A bank that kept half of itself would refuse every later open: no exit button until somebody restarts it."""
+    faults = iter([RuntimeError("a library's own")])
+
+    def level(_name: str) -> bool:
+        for fault in faults:
+            raise fault
+        return False
+
+    levels = FakeLevels(level)
+    bank = DebouncedInputs([CONTACT], levels)
+    with pytest.raises(RuntimeError):
+        bank.open()
+    assert levels.releases == 1
+    assert bank.open() == {"contact": False}
+    bank.close()
