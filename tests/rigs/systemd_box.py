@@ -239,10 +239,11 @@ def _spawn(
     # What the machine itself would start at its boot is not this test's: only what every unit stands on.
     command += ["systemd.unit=basic.target", "systemd.mask=timers.target", "systemd.show_status=0"]
     # A cgroup of its own, so that two of these, or this one and the machine's own systemd, never meet.
-    enter = "; ".join(f"mkdir {path} && echo $$ > {path}/cgroup.procs" for path in cgroups)
+    steps = [f"mkdir {path} && echo $$ > {path}/cgroup.procs" for path in cgroups]
+    steps.append(f"exec {shlex.join(command)}")
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
-            ["/bin/sh", "-c", f"{enter}; exec {shlex.join(command)}"],
+            ["/bin/sh", "-c", "; ".join(steps)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
