@@ -48,6 +48,13 @@ normally = "open"
 driver = "emulated"
 normally = "closed"
 """
+NO_CLOUD: Final = """
+[aws]
+region = "eu-central-1"
+stream = "nobody"
+table = "nobody"
+bucket = "nobody"
+"""
 DOORS: Final = DOOR.format(name="strike", fail="secure") + DOOR.format(name="maglock", fail="safe")
 
 
@@ -159,12 +166,14 @@ def front(tmp_path: Path, manager: Manager) -> Iterator[Daemon]:
 def bombed(tmp_path: Path, manager: Manager) -> Iterator[Daemon]:
     """A running daemon that raises exceptions where the test wants them."""
     os.mkfifo(tmp_path / "bombs")
+    cloud = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "nobody")
+    cloud |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_EC2_METADATA_DISABLED": "true"}
     daemon = Daemon(
         tmp_path,
-        DOORS,
+        DOORS + NO_CLOUD,
         keys=site.KEYS,
         prefix=(sys.executable, str(ROOT / "tests" / "rigs" / "bombed_daemon.py")),
-        environment={"NOTIFY_SOCKET": str(manager.path), "BOMBS": str(tmp_path / "bombs")},
+        environment={"NOTIFY_SOCKET": str(manager.path), "BOMBS": str(tmp_path / "bombs"), **cloud},
     )
     site.install(daemon.state_dir, site.items(["strike", "maglock"]))
     with daemon:
@@ -178,7 +187,7 @@ def bomb(daemon: Daemon, thread: str) -> None:
 
 def test_a_thread_that_meets_an_exception_is_run_again_and_the_doors_go_on(bombed: Daemon) -> None:
     """Each worker in turn: it is recorded, and the doors do all that they did before."""
-    threads = ["controller", "inputs-emulated", "reader-strike-in", "reader-maglock-in", "control"]
+    threads = ["controller", "inputs-emulated", "reader-strike-in", "reader-maglock-in", "control", "uplink", "sync"]
     for place, thread in enumerate(threads):
         bomb(bombed, thread)
         wait_for(lambda: dead_workers(bombed)[place:], f"the exception in {thread}")  # noqa: B023
