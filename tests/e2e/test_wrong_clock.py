@@ -24,7 +24,7 @@ from tests.rigs.credential_server import CredentialServer
 from tests.rigs.daemon import Daemon
 from tests.rigs.fault_kinesis import FaultKinesis
 from tests.rigs.waiting import wait_for
-from tests.rigs.wrong_clock import DAY_S, SettableClock, faketime
+from tests.rigs.wrong_clock import DAY_S, SettableClock, faketime, sweep
 
 pytestmark = pytest.mark.system
 
@@ -107,6 +107,13 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     """One that can't be reached yet."""
     with ExitStack() as stack:
         yield Cloud(tmp_path, stack)
+
+
+@pytest.fixture(autouse=True)
+def swept() -> Iterator[None]:
+    """Nothing is left in shared memory."""
+    yield
+    sweep()
 
 
 def daemon_with(home: Path, cloud: Cloud, clock: Mapping[str, str], **more: str) -> Daemon:
