@@ -39,7 +39,7 @@ check: $(VENV)/.dev ## format, lint, types, layers, templates
 	@$(BIN)/lint-imports > build/lint-imports.log || { cat build/lint-imports.log; exit 1; }
 	@$(BIN)/cfn-lint cloud/stacks/*.yaml
 
-pytest: $(VENV)/.dev $(LOCALAWS)/.ready $(GPIO:=/.ready)
+pytest: $(VENV)/.dev $(LOCALAWS)/.ready build/peers/.ready $(GPIO:=/.ready)
 	@echo "testing"
 	@$(BIN)/python -m pytest -q -n 2
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -266,6 +267,10 @@ class JournalFile:
         except sqlite3.OperationalError:
             return  # a disk that takes no more can still be read and drained; the next start looks again
         check_log(self._settings.path, sound, self.epoch, self.seq)
+        # What a power cut left behind the sound end was never promised. SQLite may go on before it under the same
+        # salts, and the next power cut would make it look like a second write that was lost: it must go.
+        with suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def checkpoint(self) -> None:
         """Move everything from the log into the file and flush it. Raises sqlite3.Error, StorageError: in use."""

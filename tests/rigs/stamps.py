@@ -20,6 +20,6 @@ def opened(door: str = "front", **detail: str | int) -> StampedEvent:
     return stamp(EventDraft(type=EventType.DOOR_OPENED, door=door, detail=detail or None))
 
 
-def forced(door: str = "front") -> StampedEvent:
+def forced(door: str = "front", **detail: str | int) -> StampedEvent:
     """An event that is an alarm."""
-    return stamp(EventDraft(type=EventType.DOOR_FORCED, door=door))
+    return stamp(EventDraft(type=EventType.DOOR_FORCED, door=door, detail=detail or None))
