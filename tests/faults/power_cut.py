@@ -1,4 +1,4 @@
-"""Cuts the power at any number of points: `run(1_000_000)` takes about half an hour of one core."""
+"""Cuts the power at any number of points: `run(1_000_000)` takes about an hour of one core."""
 
 from collections.abc import Callable
 from functools import partial
