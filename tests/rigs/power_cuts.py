@@ -24,7 +24,7 @@ from tests.rigs.power_cut_record import Recorder
 _POINTS_PER_LIFE: Final = 250
 _LIVES: Final = 3
 """A device that lost its power loses it again, in the midst of finding its feet."""
-_MOST_TOLD: Final = 5
+_MOST_TOLD: Final = 20
 _MEMORY: Final = Path("/dev/shm")
 State = Hashable
 
