@@ -30,11 +30,6 @@ def person(site: str, name: str) -> Key:
     return f"PERSON#{site}#{name}", ONLY
 
 
-def permission(site: str, person: str, name: str) -> Key:
-    """A permission of a person. Owner: MEMBERS#site#group / person#permission."""
-    return f"PERSON#{site}#{person}", f"PERMISSION#{name}"
-
-
 def presence(site: str, person: str) -> Key:
     """Where a person is. Owner, while inside a building: INSIDE#site#building / person."""
     return f"PERSON#{site}#{person}", "PRESENCE"
