@@ -1,8 +1,8 @@
 """What a request comes to: a set of writes that happen together, or a refusal. Plain values; nothing is called.
 
-The rules are generators: they yield the key of what they must know, are handed the item that lies there (None: nothing),
-and return an Outcome. So they hold no I/O, and whoever runs them knows what was read: what was read and is not written
-must be unchanged when the writes happen.
+The rules are generators: they yield the key of what they must know, are handed the item that lies there (None for
+nothing), and return an Outcome. So they hold no I/O, and whoever runs them knows what was read: what was read and is
+not written must be unchanged when the writes happen.
 """
 
 from collections.abc import Generator, Mapping
