@@ -57,8 +57,8 @@ localaws: $(LOCALAWS)/.ready ## install the local AWS alone
 lock: | system-run ## make requirements/*.lock anew
 	@rm -rf build/uv && $(PYTHON) -m venv build/uv && build/uv/bin/python $(PIP_INSTALL) '$(UV)'
 	@cd requirements && for name in build local-aws peers rpi-gpio rpi-lgpio; do $(COMPILE) $$name.in -o $$name.lock; done
-	@cd requirements && $(COMPILE) ../setup.cfg --extra panel -o run.lock
-	@cd requirements && $(COMPILE) ../setup.cfg --extra panel --extra pcsc --extra nfc --extra dev -c run.lock -o dev.lock
+	@cd requirements && $(COMPILE) ../setup.cfg --extra panel --extra operator -o run.lock
+	@cd requirements && $(COMPILE) ../setup.cfg --extra panel --extra pcsc --extra nfc --extra backend --extra operator --extra dev -c run.lock -o dev.lock
 COMPILE := ../build/uv/bin/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
