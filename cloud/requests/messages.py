@@ -4,7 +4,7 @@ Both come wrapped by the topic that the queue is subscribed to. Anything else in
 an attack: MessageError, so that the message ends in the dead-letter queue, where a human sees it.
 """
 
-from typing import Any
+from typing import TypeVar
 from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +14,8 @@ from cloud.domain.envelope import Envelope
 from cloud.domain.fields import Fields, Id
 from cloud.domain.payloads import RequestType
 from cloud.errors import CloudError
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class MessageError(CloudError):
@@ -97,10 +99,10 @@ def routed(body: str) -> Routed:
     return _parsed(Routed, _parsed(_Wrapped, body).message)
 
 
-def _parsed(model: type[Any], text: str) -> Any:
+def _parsed(model: type[M], text: str) -> M:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
         # Not what it held: that may be anything.
         place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
-        raise MessageError(f"message: {model.__name__.strip('_').lower()} is malformed at {place or 'its start'}") from None
+        raise MessageError(f"{model.__name__.strip('_')}: malformed at {place or 'its start'}") from None

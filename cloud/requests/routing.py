@@ -6,12 +6,10 @@ from cloud.adapters.entities import EntityStore
 from cloud.adapters.request_objects import RequestObjects
 from cloud.adapters.topics import Topics
 from cloud.contract.errors import ContractError
-from cloud.domain import progress
 from cloud.domain.envelope import parse_object_name
-from cloud.domain.keys import request as request_key
 from cloud.domain.routes import family
+from cloud.requests.ending import End, Report, refuse_unreadable
 from cloud.requests.messages import Routed, StoredObject
-from cloud.requests.processing import End, Report, until_settled
 from cloud.requests.settling import Settler
 
 
@@ -32,8 +30,8 @@ class Router:
         self._settler = settler
         self._on_conflict = on_conflict
 
-    def route(self, stored: StoredObject) -> Report | None:
-        """Hand a request on (None); or say that it is unreadable, in its status and the audit.
+    def route(self, stored: StoredObject) -> Routed | Report:
+        """Hand a request on; or say that it is unreadable, in its status and the audit.
 
         Every exception means that the notification is to be delivered again. An object that is under no request's key
         can have no status: the report is all that says so.
@@ -42,20 +40,12 @@ class Router:
             envelope, _ = self._objects.read(stored.bucket, stored.key)
         except ContractError as error:
             return self._refuse(stored.key, str(error))
-        self._topics.publish(family(envelope.type).value, Routed.of(stored, envelope).text())
-        return None
+        message = Routed.of(stored, envelope)
+        self._topics.publish(family(message.type).value, message.text())
+        return message
 
     def _refuse(self, key: str, detail: str) -> Report:
         named = parse_object_name(key)
         if named is None:
             return Report(End.UNREADABLE, "", code="not_a_request")
-        site, identifier = named
-
-        def attempt() -> Report:
-            before = self._entities.get(request_key(identifier))
-            if progress.is_final(before):
-                return Report(End.REPEATED, identifier)
-            self._settler.refuse_unreadable(site, identifier, before, detail)
-            return Report(End.UNREADABLE, identifier, code=progress.UNREADABLE)
-
-        return until_settled(attempt, self._on_conflict)
+        return refuse_unreadable(self._entities, self._settler, *named, detail, self._on_conflict)
