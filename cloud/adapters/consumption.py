@@ -100,6 +100,10 @@ class Consumption:
 
     def _take_device(self, device: str, arrivals: Sequence[Arrival], taken: Taken) -> None:
         item = self._entities.get(keys.device(device)) if is_device(device) else None
+        if item is None:
+            unknown = Refused(Reason.UNKNOWN_DEVICE, "the device is not registered")
+            self._set_aside(None, [(arrival, unknown) for arrival in arrivals], taken)
+            return
         group: Group = []
         refused: list[tuple[Arrival, Refused]] = []
         size = 0
@@ -119,9 +123,8 @@ class Consumption:
         if refused:
             self._set_aside(item, refused, taken)
 
-    def _take_group(self, device: str, item: Item | None, group: Group, taken: Taken) -> None:
-        known = item or {}
-        taken.counts.add(again_on_conflict(lambda: self._try_group(device, known, group)))
+    def _take_group(self, device: str, item: Item, group: Group, taken: Taken) -> None:
+        taken.counts.add(again_on_conflict(lambda: self._try_group(device, item, group)))
         taken.done.update(arrival.name for arrival, _ in group)
 
     def _try_group(self, device: str, item: Item, group: Group) -> Counts:
@@ -165,10 +168,11 @@ class Consumption:
         taken.done.update(arrival.name for arrival, _ in refused)
 
 
-def _read(arrival: Arrival, item: Mapping[str, Any] | None) -> Record:
+def _read(arrival: Arrival, device: Mapping[str, Any]) -> Record:
     try:
-        return read_record(arrival, item)
+        return read_record(arrival, device)
     except Refused:
         raise
-    except Exception as error:  # noqa: BLE001 - a stranger's bytes must never stop a shard, whatever our code makes of them
+    except Exception as error:
+        # A stranger's bytes must never stop a shard, whatever our code makes of them.
         raise Refused(Reason.FAULT, type(error).__name__) from error

@@ -1,4 +1,4 @@
-"""What a group of records of one device comes to, pure: the events that are new, what to tell, what has arrived then."""
+"""What a group of records of one device comes to, pure: new events, what to tell, and what has arrived then."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -74,13 +74,8 @@ def is_device(name: str) -> bool:
     return ID.fullmatch(name) is not None
 
 
-def read_record(arrival: Arrival, device: Mapping[str, Any] | None) -> Record:
-    """The record, checked against the registered device of its partition key (None: there is none).
-
-    Raises Refused.
-    """
-    if device is None:
-        raise Refused(Reason.UNKNOWN_DEVICE, "the device is not registered")
+def read_record(arrival: Arrival, device: Mapping[str, Any]) -> Record:
+    """The record, checked against the registered device of its partition key; raises Refused."""
     if device.get("retired_at") is not None:
         raise Refused(Reason.RETIRED_DEVICE, "the device left")
     trusted = [Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)) for key in device.get("keys") or ()]
