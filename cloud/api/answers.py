@@ -1,6 +1,6 @@
 """What the API answers with. Each model names what may be seen; whatever else an item holds stays in the table."""
 
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -195,6 +195,8 @@ class Device(Answer):
     device: str
     keys: list[str] = []
     doors: list[str] = []
+    registered_at: str | None = None
+    retired_at: str | None = None
     last_seen: str | None = None
 
 
@@ -227,20 +229,37 @@ class Progress(Answer):
     of: int
 
 
+class RowProblem(Answer):
+    """What is wrong with one row of an import."""
+
+    line: int | None = None
+    column: str | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
 class Request(Answer):
-    """How far a request has come; `code` and `detail` say why it was rejected."""
+    """How far a request has come; `code` and `detail` say why it was rejected, `summary` what came of it.
+
+    Type and operator are missing only from what somebody put beside the API and nobody can read.
+    """
 
     request: str
-    type: RequestType
+    type: RequestType | None = None
     site: str
     at: str
-    operator: Requester
+    operator: Requester | None = None
     status: RequestStatus
     code: str | None = None
     detail: str | None = None
-    list: ListVersion | None = None
+    summary: dict[str, Any] | None = None
+    problems: list[RowProblem] | None = None
+    """Of an import: the first of those rows that could not be applied."""
+    problem_count: int | None = None
+    skipped: int | None = None
     progress: Progress | None = None
     finished_at: str | None = None
+    list: ListVersion | None = None
 
 
 class Accepted(Answer):
@@ -255,17 +274,24 @@ class Accepted(Answer):
 
 
 class AuditEntry(Answer):
-    """Who did or read what."""
+    """Who did or read what. `action` is the type of a request, `usage.read` or `audit.read`."""
 
     id: str
     at: str
     subject: str
     name: str | None = None
     action: str
-    outcome: str | None = None
+    outcome: Literal["done", "rejected", "read"]
     code: str | None = None
-    person: str | None = None
+    detail: str | None = None
+    note: str | None = None
+    summary: dict[str, Any] | None = None
     request: str | None = None
+    person: str | None = None
+    """Whose usage was read."""
+    month: str | None = None
+    """Of the audit, which was read."""
+    finished_at: str | None = None
 
 
 class GrantHeld(_Validity):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from cloud.api import examples
+from cloud.api.changes import KEY_PATTERN
 from cloud.api.problems import KINDS, PROBLEM_JSON, ProblemDocument, problem_type
 from cloud.api.route import Route
 from cloud.api.routes import ROUTES
@@ -20,8 +21,6 @@ from cloud.contract.checks import CREDENTIAL, ID
 
 PATH: Final = Path(__file__).parent / "openapi.json"
 API_VERSION: Final = "1.0.0"
-KEY_PATTERN: Final = "[A-Za-z0-9_.:-]{1,64}"
-"""Of an Idempotency-Key."""
 _DESCRIPTION: Final = (
     "People, cards, doors and rights of the sites, and what happens at the doors. Changes are requests: they are "
     "stored, answered with 202, and carried out or rejected within seconds; reading the request tells which."

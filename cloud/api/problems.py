@@ -5,7 +5,7 @@ Must never repeat what the caller sent, which may be a card's number, nor how th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -85,7 +85,7 @@ class Problem(CloudError):  # noqa: N818 - the word of RFC 9457
         self.faults = tuple(faults)
         super().__init__(f"{self.status} {kind}")
 
-    def document(self, request: str) -> dict[str, Any]:
+    def document(self, request: str) -> ProblemDocument:
         """The body of the answer to the HTTP request with this id."""
         faults = [FieldFault(pointer=fault.pointer, detail=fault.detail) for fault in self.faults]
         return ProblemDocument(
@@ -95,7 +95,7 @@ class Problem(CloudError):  # noqa: N818 - the word of RFC 9457
             detail=self.detail,
             instance=f"urn:request:{request}",
             errors=faults or None,
-        ).model_dump(exclude_none=True)
+        )
 
 
 def problem_type(kind: str) -> str:

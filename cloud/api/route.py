@@ -7,9 +7,9 @@ from typing import Final
 
 from cloud.api.answers import Accepted, Answer, Page
 from cloud.api.parameters import CURSOR, PAGED, Parameter
-from cloud.api.permits import permitted
 from cloud.domain.payloads import RequestType
 from cloud.domain.roles import Role
+from cloud.domain.rules import permitted
 
 SITE: Final = "/v1/sites/{site}"
 
