@@ -123,5 +123,14 @@ def _zipped(paths: Iterable[Path], root: Path) -> bytes:
     return buffer.getvalue()
 
 
+def main() -> None:
+    """Make the local AWS's layer, so that it lies in the cache when it is needed."""
+    layer_artifact(local_target())
+
+
 def _artifact(folder: str, data: bytes) -> Artifact:
     return Artifact(f"{folder}/{hashlib.sha256(data).hexdigest()}.zip", data)
+
+
+if __name__ == "__main__":
+    main()
