@@ -6,7 +6,7 @@ import pytest
 
 from cloud.domain.outcome import Applied
 from cloud.domain.payloads import RequestType
-from cloud.domain.rules.card_states import BLOCKING
+from cloud.domain.rules.card_states import BLOCKING, MOVES
 from cloud.domain.rules.entities import Card, CardState, Person
 from tests.rigs.entity_store import NOW_S, SITE, EntityStore, card_id
 
@@ -130,12 +130,24 @@ def test_blocking_is_taken_whether_or_not_a_card_is_issued(site: EntityStore, ki
 
 
 @pytest.mark.parametrize("kind", [*BLOCKS, "card.return", "card.expire"])
-def test_repeating_changes_nothing(site: EntityStore, kind: str) -> None:
-    """The same once more, by whomever, is done already: no write, and no new version of the list."""
+def test_repeating_is_no_news_for_the_doors(site: EntityStore, kind: str) -> None:
+    """The same once more, by whomever, is done already; the same request once more writes nothing at all."""
     issue(site)
-    site.must(kind, {"card": ONE})
-    again = site.must(kind, {"card": ONE})
-    assert (again.writes, again.changes) == ((), ())
+    envelope = site.envelope(kind, {"card": ONE})
+    site.carry_out(envelope)
+    again = site.carry_out(envelope)
+    assert isinstance(again, Applied)
+    assert again.writes == ()
+    assert site.must(kind, {"card": ONE}).changes == ()
+
+
+def test_reactivation_between_two_reports_is_overtaken_by_the_second(site: EntityStore) -> None:
+    """Delivered last, it finds that the card was reported once more after it was asked for."""
+    issue(site)
+    site.must("card.report_lost", {"card": ONE})
+    overtaken = site.envelope("card.reactivate", {"card": ONE})
+    site.must("card.report_lost", {"card": ONE})
+    assert getattr(site.carry_out(overtaken), "code", None) == "card_changed_since"
 
 
 def test_every_order_of_reports_ends_in_the_gravest() -> None:
@@ -240,8 +252,6 @@ def test_replacing_takes_only_a_card_that_somebody_holds(site: EntityStore) -> N
 
 def test_every_request_for_one_card_has_its_row_in_the_table() -> None:
     """A type of request without one would fail on every card."""
-    from cloud.domain.rules.card_states import MOVES
-
     singles = {kind for kind in RequestType if kind.value.startswith("card.")}
     assert MOVES.keys() == singles - {RequestType.CARD_REGISTER, RequestType.CARD_REPLACE}
     assert all(MOVES[kind].keys() == set(CardState) for kind in BLOCKING)

@@ -1,5 +1,6 @@
 """The rules for people."""
 
+from cloud.domain.outcome import Applied
 from cloud.domain.rules.entities import Person
 from tests.rigs.entity_store import EntityStore, card_id
 
@@ -54,10 +55,22 @@ def test_deactivated_person_keeps_cards_and_is_refused_at_the_doors(site: Entity
     assert site.listed["person", "p"]["active"] is True
 
 
-def test_repeated_deactivation_changes_nothing(site: EntityStore) -> None:
-    """It is done already."""
+def test_repeated_deactivation_is_no_news_for_the_doors(site: EntityStore) -> None:
+    """It is done already, and the same request once more writes nothing at all."""
+    envelope = site.envelope("person.deactivate", {"person": "p"})
+    site.carry_out(envelope)
+    again = site.carry_out(envelope)
+    assert isinstance(again, Applied)
+    assert again.writes == ()
+    assert site.must("person.deactivate", {"person": "p"}).changes == ()
+
+
+def test_activation_between_two_deactivations_is_overtaken_by_the_second(site: EntityStore) -> None:
+    """Delivered last, it finds that somebody shut the person out once more after it was asked for."""
     site.must("person.deactivate", {"person": "p"})
-    assert site.must("person.deactivate", {"person": "p"}).writes == ()
+    overtaken = site.envelope("person.activate", {"person": "p"})
+    site.must("person.deactivate", {"person": "p"})
+    assert getattr(site.carry_out(overtaken), "code", None) == "person_changed_since"
 
 
 def test_activation_that_was_asked_before_a_deactivation_does_not_undo_it(site: EntityStore) -> None:
