@@ -128,8 +128,10 @@ class Office:
 
     @cached_property
     def lists(self) -> ListStore:
-        access = self.offices.access
-        return ListStore(self.site, self.offices.table, self.offices.lists_bucket, X what is there ----------------------------------------------------------------------------------------------
+        offices = self.offices
+        return ListStore(self.site, offices.table, offices.lists_bucket, offices.dynamodb, offices.s3)
+
+    # ---- what is there ----------------------------------------------------------------------------------------------
 
     def put(self, key: keys.Key, fields: Mapping[str, Any]) -> None:
         """Put an item by hand."""
