@@ -74,12 +74,12 @@ class Offices:
     @property
     def dynamodb(self) -> Any:
         """A client, as whoever runs the account has it."""
-        return _client(self.access, "dynamodb")
+        return client_of(self.access, "dynamodb")
 
     @property
     def s3(self) -> Any:
         """As for `dynamodb`."""
-        return _client(self.access, "s3")
+        return client_of(self.access, "s3")
 
     def environ(self, of: Family = Family.CARDS) -> Mapping[str, str]:
         """The variables of a function."""
@@ -95,7 +95,7 @@ class Offices:
     def published(self, least: int = 0) -> list[dict[str, Any]]:
         """The messages that the topics got since the last time, as a queue hands them to Lambda; waits for `least`."""
         found: list[dict[str, Any]] = []
-        sqs = _client(self.access, "sqs")
+        sqs = client_of(self.access, "sqs")
         while True:
             wait_s = 10 if len(found) < least else 0
             got = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s)
@@ -115,7 +115,7 @@ class Office:
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
 
     def __post_init__(self) -> None:
-        _client(self.offices.access, "secretsmanager").create_secret(
+        client_of(self.offices.access, "secretsmanager").create_secret(
             Name=site_secret(ENVIRONMENT, self.site, "list-sign"), SecretString=self.key.private_bytes_raw().hex()
         )
         Publisher(self.lists, self.key).publish(())
@@ -308,7 +308,7 @@ def sqs_record(body: str) -> dict[str, Any]:
 
 
 @cache
-def _client(access: AwsAccess, service: str) -> Any:
+def client_of(access: AwsAccess, service: str) -> Any:
     """A client of a service that only the rig needs."""
     make: Any = boto3.client
     return make(
@@ -345,7 +345,7 @@ def offices(aws: LocalAws) -> Iterator[Offices]:
     )
     for bucket in (f"{name}-requests", f"{name}-lists"):
         access.s3().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    sqs, sns = _client(access, "sqs"), access.sns()
+    sqs, sns = client_of(access, "sqs"), access.sns()
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     prefix = ""
