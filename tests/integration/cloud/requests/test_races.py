@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloud.adapters.entities import EntityStore
 from cloud.adapters.request_objects import RequestObjects
 from cloud.domain import keys
 from cloud.domain.envelope import Envelope, object_name
+from cloud.domain.outcome import Item
 from cloud.domain.routes import Family, family
 from cloud.handlers.writing import entities, settler
 from cloud.requests.ending import End, Report
@@ -24,11 +26,17 @@ from tests.rigs.back_office import Office, Offices, card_id
 pytestmark = pytest.mark.system
 
 
-def processor(office: Office, mine: Family, on_conflict: Callable[[], None] = lambda: None) -> Processor:
+def processor(
+    office: Office,
+    mine: Family,
+    on_conflict: Callable[[], None] = lambda: None,
+    store: EntityStore | None = None,
+) -> Processor:
     """A processor as the function has it, without its log and metrics: those are of one call at a time."""
     offices = office.offices
     environ = offices.environ(mine)
-    store, writer = entities(environ, offices.dynamodb), settler(environ, offices.access, offices.dynamodb)
+    store = store or entities(environ, offices.dynamodb)
+    writer = settler(environ, offices.access, offices.dynamodb)
     importer = Importer(store, writer, time.time, lambda: 60.0, on_conflict)
     objects = RequestObjects(offices.requests_bucket, offices.s3)
     return Processor(mine, objects, store, writer, importer, time.time, on_conflict)
@@ -107,6 +115,97 @@ def test_many_at_once_all_get_through_one_head(office: Office) -> None:
     assert conflicts, "nobody met anybody: this shows nothing"
     assert office.head().version == version + 30
     assert office.doors_view() == office.tables_view()
+
+
+class Interrupted(EntityStore):
+    """Lets something else happen once, just after an item was read."""
+
+    def __init__(self, office: Office, key: keys.Key, happens: Callable[[], object]) -> None:
+        super().__init__(office.offices.table, office.offices.dynamodb)
+        self._key = key
+        self._happens: Callable[[], object] | None = happens
+
+    def get(self, key: keys.Key) -> Item | None:
+        item = super().get(key)
+        if key == self._key and self._happens is not None:
+            happens, self._happens = self._happens, None
+            happens()
+        return item
+
+
+class TestWhatComesBetweenReadingAndWriting:
+    """Whatever a decision rested on is as it was read, or it is decided anew."""
+
+    def carry_out(
+        self, office: Office, kind: str, payload: dict[str, Any], read: keys.Key, meanwhile: Callable[[], object]
+    ) -> Report:
+        envelope = office.ask(kind, payload)
+        conflicts: list[None] = []
+        mine = family(envelope.type)
+        store = Interrupted(office, read, meanwhile)
+        report = processor(office, mine, lambda: conflicts.append(None), store).process(routed(office, envelope))
+        assert conflicts
+        assert office.doors_view() == office.tables_view()
+        return report
+
+    def test_what_was_only_read_must_still_be_so(self, office: Office) -> None:
+        """A building that goes while somebody is being put inside it: there is no such building."""
+        office.people("ann")
+        office.cards(1)
+        office.do("building.put", {"building": "b", "name": "B"})
+        report = self.carry_out(
+            office,
+            "card.issue",
+            {"card": card_id(1), "person": "ann", "building": "b"},
+            keys.place(office.site, "building", "b"),
+            lambda: office.do("building.remove", {"id": "b"}),
+        )
+        assert report.code == "building_unknown"
+
+    def test_count_that_came_between_is_not_lost(self, office: Office) -> None:
+        """A group that is renamed while somebody joins it is still named by them."""
+        office.people("ann")
+        office.do("group.put", {"group": "g", "name": "G"})
+        key = keys.place(office.site, "group", "g")
+        report = self.carry_out(
+            office,
+            "group.put",
+            {"group": "g", "name": "renamed"},
+            key,
+            lambda: office.do("permission.grant", {"person": "ann", "group": "g"}),
+        )
+        group = office.entities.get(key)
+        assert group is not None
+        assert (report.end, group["name"], group["uses"]) == (End.DONE, "renamed", 1)
+
+    def test_what_is_named_meanwhile_is_not_removed(self, office: Office) -> None:
+        """A group that somebody joins while it is being removed stays."""
+        office.people("ann")
+        office.do("group.put", {"group": "g", "name": "G"})
+        report = self.carry_out(
+            office,
+            "group.remove",
+            {"id": "g"},
+            keys.place(office.site, "group", "g"),
+            lambda: office.do("permission.grant", {"person": "ann", "group": "g"}),
+        )
+        assert report.end is End.REJECTED
+        assert office.entities.get(keys.place(office.site, "group", "g")) is not None
+
+    def test_refusal_holds_only_while_its_reason_does(self, office: Office) -> None:
+        """A card that is given back while it is refused to somebody else is theirs."""
+        office.people("ann", "bob")
+        office.cards(1)
+        office.do("card.issue", {"card": card_id(1), "person": "bob"})
+        report = self.carry_out(
+            office,
+            "card.issue",
+            {"card": card_id(1), "person": "ann"},
+            keys.card(office.site, card_id(1)),
+            lambda: office.do("card.return", {"card": card_id(1)}),
+        )
+        assert report.end in (End.DONE, End.REJECTED)
+        assert report.code != "card_not_available"
 
 
 PEOPLE, CARDS = ("ann", "bob"), (1, 2, 3)
