@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from cloud.adapters.transactions import MAX_WRITES
 from cloud.contract.canonical import canonical_bytes
 from cloud.contract.itemcodec import instant
+from cloud.domain import keys
 from cloud.domain.envelope import object_name
 from cloud.domain.payloads import RequestType
 from cloud.domain.routes import Family
@@ -117,6 +119,16 @@ def test_rejection_is_recorded_and_final(office: Office) -> None:
     (entry,) = office.audit(envelope)
     assert (entry["outcome"], entry["code"]) == ("rejected", "card_unknown")
     assert office.head().version == before.version + 1
+
+
+def test_refusal_of_more_than_a_transaction_takes_is_recorded_too(office: Office) -> None:
+    """More was read for it than can be checked in one transaction: it is refused all the same."""
+    doors = [f"d{number}" for number in range(MAX_WRITES + 10)]
+    for door in doors:
+        office.put(keys.place(office.site, "door", door), {"door": door, "name": door})
+    grants = [{"door": door} for door in doors]
+    status = office.do("group.put", {"group": "g", "name": "G", "grants": grants})
+    assert (status["status"], status["code"]) == ("rejected", "too_many_references")
 
 
 class TestRoles:

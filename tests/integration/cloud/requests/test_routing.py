@@ -1,6 +1,7 @@
 """From what the bucket tells to the topic of a family, with events as the services send them (tests/events)."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -11,6 +12,7 @@ from cloud.domain.envelope import MAX_REQUEST_BYTES, object_name
 from cloud.domain.payloads import RequestType
 from cloud.domain.routes import Family, family
 from cloud.handlers import processor, router
+from cloud.local.server import LocalAws
 from cloud.requests.messages import routed
 from tests.integration.cloud.requests.test_processing import STEPS
 from tests.rigs.back_office import Context, Office, Offices, card_id, failures, s3_body, sns_body, sqs_record
@@ -34,20 +36,31 @@ def _nothing_published(environment: Offices) -> None:
     environment.published()
 
 
+@pytest.fixture
+def variables(office: Office, local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the functions' stacks tell them, and the standard variables of AWS; functions that know neither yet."""
+    for name, value in {**office.offices.environ(Family.CARDS), **local_aws.environment()}.items():
+        monkeypatch.setenv(name, value)
+    functions = (router._function, processor._function)
+    for function in functions:
+        function.cache_clear()
+    yield
+    for function in functions:
+        function.cache_clear()
+
+
+@pytest.mark.usefixtures("variables")
 def test_recorded_notification_leads_to_the_topic_and_its_message_to_the_effect(office: Office) -> None:
-    """The whole way, by the environment variables of the functions' stacks."""
+    """The whole way, by the environment variables alone."""
     envelope = office.ask("card.register", NEW_CARD)
     key, bucket = object_name(office.site, envelope.id), office.offices.requests_bucket
-    route = router.assemble(office.offices.environ(), office.offices.access)
-    assert route(recorded("router-object-created", BUCKET=bucket, KEY=quote_plus(key)), Context()) == {
-        "batchItemFailures": []
-    }
+    event = recorded("router-object-created", BUCKET=bucket, KEY=quote_plus(key))
+    assert router.handler(event, Context()) == {"batchItemFailures": []}
     (record,) = office.offices.published(least=1)
     told = json.loads(json.loads(record["body"])["Message"])
     assert told == {"bucket": bucket, "key": key, "id": envelope.id, "type": "card.register", "site": office.site}
-    process = processor.assemble(office.offices.environ(Family.CARDS), office.offices.access)
     event = recorded("processor-request", BUCKET=bucket, KEY=key, ID=envelope.id, SITE=office.site)
-    assert process(event, Context()) == {"batchItemFailures": []}
+    assert processor.handler(event, Context()) == {"batchItemFailures": []}
     assert office.status(envelope)["status"] == "done"
 
 
