@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cloud.adapters.consumption import MAX_EVENTS_TOGETHER
 from cloud.contract.events import EventType
 from cloud.domain import keys
 from cloud.domain.intake import Arrival
@@ -85,29 +86,31 @@ def test_account_that_fails_is_no_answer(path: FastPath) -> None:
     before = path.dump()
     lobby.grant("ada", "out")
     arrival = path.arrival(lobby, lobby.record(2, 2))
-    for operation in ("GetItem", "BatchGetItem"):
-        breaker = Breaker(at=0, error=unreachable, only=frozenset({operation}), forever=True)
+    # The device, what has arrived of it, the door, its area, the person.
+    for at in range(5):
+        breaker = Breaker(at=at, error=unreachable, only=frozenset({"BatchGetItem"}), forever=True)
         taken = path.consumption(BrokenAccess(path.access, breaker)).take([arrival])
         assert taken.first_left == arrival
-        assert (path.dump(), path.set_aside(), path.alarms()) == (before, {}, [])
+        changed = {key for key, item in path.dump().items() if before.get(key) != item}
+        assert {key[1].partition("#")[0] for key in changed} <= {"EVENT"}
+        assert (path.set_aside(), path.alarms()) == ({}, [])
     path.take(arrival)
     assert path.occupancy() == []
 
 
 def test_answer_names_the_first_record_that_was_not_taken(path: FastPath) -> None:
     """What lies before it is done and noted; from it on, all come again in their order."""
-    devices = [path.register(Device(f"d-{number}")) for number in range(3)]
-    for device in devices:
-        device.many(2)
-    batch = [path.arrival(device, device.record(seq, seq)) for seq in (1, 2) for device in devices]
-    # The second device can't be read.
-    breaker = Breaker(at=1, error=unreachable, only=frozenset({"GetItem"}), forever=True)
+    lobby = path.register(Device("d-lobby"))
+    lobby.many(MAX_EVENTS_TOGETHER + 60)
+    batch = [path.arrival(lobby, lobby.record(first, first + 99)) for first in range(1, MAX_EVENTS_TOGETHER, 100)]
+    batch += [path.arrival(lobby, b"poison"), path.arrival(lobby, lobby.record(MAX_EVENTS_TOGETHER + 1))]
+    breaker = Breaker(at=MAX_EVENTS_TOGETHER // 25, error=unreachable, only=frozenset({"BatchWriteItem"}), forever=True)
     taken = path.consumption(BrokenAccess(path.access, breaker)).take(batch)
-    assert taken.first_left == batch[1]
-    assert path.entities.get(keys.stream("d-0", 1)) is not None
-    assert path.entities.get(keys.stream("d-1", 1)) is None
-    again = path.take(*batch[1:])
-    assert (again.first_left, again.counts.events, again.counts.duplicates) == (None, 4, 1)
+    assert taken.first_left == batch[-2]
+    assert taken.counts.events == MAX_EVENTS_TOGETHER
+    again = path.take(*batch[-2:])
+    assert (again.first_left, again.counts.events, again.counts.rejected) == (None, 60, 1)
+    assert len(path.door_events()) == len(lobby.events)
 
 
 def test_throttled_writes_are_tried_again_with_what_is_left(path: FastPath) -> None:
@@ -204,17 +207,16 @@ def test_batch_that_can_not_be_written_goes_to_the_failure_target(path: FastPath
     lobby, yard = path.register(Device("d-lobby")), path.register(Device("d-yard"))
     for device in (lobby, yard):
         device.many(2)
-    put(source, lobby, lobby.record(1, 1))
-    put(source, yard, *yard.singles())
-    put(source, lobby, lobby.record(2, 2))
-    breaker = Breaker(at=1, error=unreachable, only=frozenset({"GetItem"}), forever=True)
+        put(source, device, *device.singles())
+    # The first batch of two takes two reads.
+    breaker = Breaker(at=2, error=unreachable, only=frozenset({"BatchGetItem"}), forever=True)
     broken = path.consumption(BrokenAccess(path.access, breaker))
-    healthy, source.handler = source.handler, lambda event: consumer.handle(broken, event)
+    healthy, source.handler, source.batch = source.handler, lambda event: consumer.handle(broken, event), 2
     source.poll()
     (failure,) = source.failures
-    assert failure["KinesisBatchInfo"]["batchSize"] == 3
+    assert failure["KinesisBatchInfo"]["batchSize"] == 2
+    assert source.calls == 1 + 1 + source.retries
     assert [event["device"] for event in path.door_events()] == ["d-lobby", "d-lobby"]
-    again = EventSource(source.kinesis, source.stream, healthy)
-    again.poll()
+    EventSource(source.kinesis, source.stream, healthy).poll()
     assert len(path.door_events()) == 4
     assert path.alarms() == []
