@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _CONFIG: Final = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
 """These clients serve people and handlers, which wait for an answer: a few quick retries, then the error."""
 
+_UNCHECKED: Final = _CONFIG.merge(Config(parameter_validation=False))
+"""For requests of many items: boto3 would spend a quarter of the consumer's time on what the service checks anyway."""
+
 
 class AwsError(CloudError):
     """A call was refused or did not get through.
@@ -66,7 +69,7 @@ class AwsAccess:
     def dynamodb(self) -> "DynamoDBClient":
         """As for `cloudformation`."""
         with aws_errors():
-            return boto3.client("dynamodb", **self._options())
+            return boto3.client("dynamodb", **self._options(_UNCHECKED))
 
     def iam(self) -> "IAMClient":
         """As for `cloudformation`."""
@@ -88,9 +91,10 @@ class AwsAccess:
         with aws_errors():
             return boto3.client("sns", **self._options())
 
-    def _options(self) -> dict[str, Any]:
-        # A proxy of the surroundings must not get between us and an endpoint that was given.
-        config = _CONFIG.merge(Config(proxies={})) if self.endpoint else _CONFIG
+    def _options(self, config: Config = _CONFIG) -> dict[str, Any]:
+        if self.endpoint:
+            # A proxy of the surroundings must not get between us and an endpoint that was given.
+            config = config.merge(Config(proxies={}))
         return {
             "endpoint_url": self.endpoint,
             "region_name": self.region,

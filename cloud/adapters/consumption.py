@@ -22,7 +22,7 @@ from cloud.contract.records import Record
 from cloud.domain import keys
 from cloud.domain.alarms import Alarm, rejected_alarm
 from cloud.domain.delays import seconds_of
-from cloud.domain.gathering import Counts, Group, NewEvent, StreamName, gather, stream_names
+from cloud.domain.gathering import Counts, Group, NewEvent, StreamName, gather, stream_names, to_compare
 from cloud.domain.intake import Arrival, Reason, Refused, event_fields, event_key, is_device, read_record
 from cloud.domain.outcome import Item
 from cloud.domain.streams import Stream
@@ -119,7 +119,7 @@ class Consumption:
         names = stream_names(group)
         items = self._entities.get_many(keys.stream(*name) for name in names)
         before = {name: Stream.read(*name, items[keys.stream(*name)]) for name in names}
-        gathered = gather(before, group)
+        gathered = gather(before, group, self._others(to_compare(before, group)))
         self._put_events(gathered.new, calls)
         self._presence.move(gathered.new, calls)
         self._seen(devices, group, calls)
@@ -131,6 +131,15 @@ class Consumption:
 
         calls.each(note, [name for name in names if gathered.streams[name] != before[name]])
         return gathered.counts
+
+    def _others(self, held: Mapping[StreamName, NewEvent]) -> dict[StreamName, NewEvent]:
+        """Those of the events that are not what lies in the table."""
+        items = self._entities.get_many(event_key(event) for event, _ in held.values())
+        return {
+            name: (event, arrived_at)
+            for name, (event, arrived_at) in held.items()
+            if (items[event_key(event)] or {}).get("event") != event.wire().decode("utf-8")
+        }
 
     def _put_events(self, new: Iterable[NewEvent], calls: Calls) -> None:
         items = {event_key(event): event_fields(event, arrived_at, self._keep_days) for event, arrived_at in new}

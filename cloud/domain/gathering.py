@@ -8,7 +8,7 @@ from cloud.contract.records import Record
 from cloud.domain.alarms import Alarm, event_alarm, finding_alarm
 from cloud.domain.delays import Delay, delay_of
 from cloud.domain.intake import Arrival
-from cloud.domain.streams import ChainBroken, Stream, merge
+from cloud.domain.streams import ChainBroken, Stream, held_before, merge, rewound
 
 Group = list[tuple[Arrival, Record]]
 """Records in the order of the stream."""
@@ -56,10 +56,26 @@ def stream_names(group: Group) -> list[StreamName]:
     return list(dict.fromkeys((record.device, record.epoch) for _, record in group))
 
 
-def gather(before: Mapping[StreamName, Stream], group: Group) -> Gathered:
-    """Add the records, each of one site, to their streams."""
+def to_compare(before: Mapping[StreamName, Stream], group: Group) -> dict[StreamName, NewEvent]:
+    """For each stream the first event that was taken before, to be compared with what lies in the table."""
+    found: dict[StreamName, NewEvent] = {}
+    for arrival, record in group:
+        name = (record.device, record.epoch)
+        if name not in found and (event := held_before(before[name], record.events)):
+            found[name] = event, arrival.arrived_at
+    return found
+
+
+def gather(
+    before: Mapping[StreamName, Stream], group: Group, others: Mapping[StreamName, NewEvent] | None = None
+) -> Gathered:
+    """Add the records, each of one site, to their streams. `others`: events that are not what lies in their place."""
     streams, counts = dict(before), Counts()
     alarms: list[Alarm] = []
+    for name, (event, arrived_at) in (others or {}).items():
+        streams[name] = rewound(streams[name])
+        alarms.append(finding_alarm(event.site, event.device, ChainBroken(event.epoch, event.seq), arrived_at))
+        counts.chain_breaks += 1
     new: list[NewEvent] = []
     for arrival, record in group:
         name, site = (record.device, record.epoch), record.events[0].site

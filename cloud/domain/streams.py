@@ -5,8 +5,8 @@ arrived is kept as runs of consecutive events; between two runs, and before the 
 `prev` of its first event and the hash of its last, so that the chain is checked also where two records meet.
 
 Bounds: MAX_RUNS runs. When there is one too many, the hole that lies lowest is given up: its two neighbours become one
-run, what lies below its end is from then on written again whenever it comes (which changes nothing), and it is a
-finding, so a person hears of it. MAX_EXPLAINED ranges of explained loss; the lowest goes first, and its hole is then
+run, what lies below its end is from then on written whenever it comes (again, perhaps, which changes nothing), and it
+is a finding, so a person hears of it. MAX_EXPLAINED ranges of explained loss; the lowest goes first, and its hole is then
 reported as if nobody had explained it.
 """
 
@@ -88,7 +88,7 @@ class Stream:
     runs: tuple[Run, ...] = ()
     explained: tuple[Explained, ...] = ()
     floor: int = 0
-    """Up to here, holes were given up."""
+    """Up to here it is not known what has arrived: holes were given up, or places were used twice."""
     after_loss: bool = False
     """The journal before this epoch was set aside: what is missing of earlier epochs is known to be lost."""
     arrived_at: str = ""
@@ -209,6 +209,25 @@ def settled(stream: Stream, holes: Iterable[Hole]) -> Stream:
     """The stream once these holes have been told or explained."""
     above = {hole.last + 1 for hole in holes}
     return replace(stream, runs=tuple(replace(run, settled=True) if run.first in above else run for run in stream.runs))
+
+
+def held_before(stream: Stream, events: Iterable[Event]) -> Event | None:
+    """The first of these that should be in the table already, just as it is; None when there is none.
+
+    The time of an event that was made with a clock that nobody trusted may have been corrected since.
+    """
+    for event in events:
+        if event.seq > stream.floor and event.clock == "synced" and _holds(stream.runs, event.seq):
+            return event
+    return None
+
+
+def rewound(stream: Stream) -> Stream:
+    """The stream of a device that uses its places a second time: a controller that was set back to an old copy.
+
+    What has its place among the known ones is from then on taken for new, so that nothing of it is lost.
+    """
+    return replace(stream, floor=stream.runs[-1].last) if stream.runs else stream
 
 
 def _holds(runs: Sequence[Run], seq: int) -> bool:

@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -272,6 +273,30 @@ def test_record_with_an_event_of_a_later_release_is_kept_whole(path: FastPath, l
     (kept,) = path.set_aside().values()
     assert json.loads(b64decode(kept["data"])) == document
     assert path.door_events() == []
+
+
+def test_controller_that_was_set_back_to_an_old_copy_loses_no_event(path: FastPath, lobby: Device) -> None:
+    """It uses places a second time: a person hears of it once, and both histories are kept."""
+    lobby.many(20)
+    path.take(path.arrival(lobby, lobby.record()))
+    restored = Device("d-lobby", events=lobby.run(1, 5), start_s=lobby.start_s + 5000)
+    for person in ("ada", "bob", "eve"):
+        restored.grant(person)
+    for seq in (6, 7, 8):
+        path.take(path.arrival(restored, restored.record(seq, seq), after_s=6000))
+    assert path.occupancy() == ["ada", "bob", "eve"]
+    assert len(path.door_events()) == 23
+    assert [(alarm["kind"], alarm["seq"]) for alarm in path.alarms()] == [("stream.chain_broken", 6)]
+
+
+def test_time_that_was_corrected_since_makes_no_other_event(path: FastPath, lobby: Device) -> None:
+    """A controller learns the time between two deliveries of the same event."""
+    event = lobby.add(at_s=0.0)
+    lobby.events[0] = replace(event, clock="unsynced")
+    path.take(path.arrival(lobby, lobby.record()))
+    lobby.events[0] = replace(lobby.events[0], at=event.at.replace("1970", "2026"), at_raw=event.at)
+    again = path.take(path.arrival(lobby, lobby.record()))
+    assert (again.counts.duplicates, again.counts.chain_breaks, path.alarms()) == (1, 0, [])
 
 
 # ---- alarms -----------------------------------------------------------------------------------------------------
