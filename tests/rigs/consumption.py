@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
@@ -22,6 +23,43 @@ from cloud.domain.presence import inside
 from cloud.handlers import consumer, gaps
 from cloud.local.server import REGION, ROOT_KEY, LocalAws
 from tests.rigs.histories import START_S, Device
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+
+
+class KeptAccess(AwsAccess):
+    """An account whose clients are made once: each takes longer than what a test does with it."""
+
+    def __init__(self, access: AwsAccess) -> None:
+        super().__init__(access.endpoint, access.region, access.access_key, access.secret_key)
+        object.__setattr__(self, "_kept", {name: getattr(access, name)() for name in ("dynamodb", "s3", "sns")})
+
+    _kept: dict[str, Any]
+
+    def dynamodb(self) -> "DynamoDBClient":
+        client: DynamoDBClient = self._kept["dynamodb"]
+        return client
+
+    def s3(self) -> "S3Client":
+        client: S3Client = self._kept["s3"]
+        return client
+
+    def sns(self) -> "SNSClient":
+        client: SNSClient = self._kept["sns"]
+        return client
+
+
+@cache
+def _kept_access(endpoint: str) -> KeptAccess:
+    return KeptAccess(AwsAccess(endpoint, REGION, ROOT_KEY, ROOT_KEY))
+
+
+@cache
+def _sqs(endpoint: str) -> Any:
+    return boto3.Session(ROOT_KEY, ROOT_KEY, region_name=REGION).client("sqs", endpoint_url=endpoint)
 
 
 @dataclass
@@ -117,9 +155,7 @@ class FastPath:
 def fast_path(aws: LocalAws) -> Iterator[FastPath]:
     """A fresh one."""
     name = f"fast-{uuid4().hex[:12]}"
-    access = AwsAccess(aws.endpoint, REGION, ROOT_KEY, ROOT_KEY)
-    session = boto3.Session(ROOT_KEY, ROOT_KEY, region_name=REGION)
-    sqs = session.client("sqs", endpoint_url=aws.endpoint)
+    access, sqs = _kept_access(aws.endpoint), _sqs(aws.endpoint)
     dynamodb, sns, s3 = access.dynamodb(), access.sns(), access.s3()
     names = ("pk", "sk", "g1pk", "g1sk", "g2pk", "g2sk")
     dynamodb.create_table(
@@ -158,7 +194,4 @@ def fast_path(aws: LocalAws) -> Iterator[FastPath]:
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
     variables = {"CARDEA_TABLE": name, "CARDEA_REJECTED_BUCKET": name, "CARDEA_ALARMS_TOPIC": topic}
-    try:
-        yield FastPath(access, variables, queue, sqs, EntityStore(name, dynamodb))
-    finally:
-        sqs.close()
+    yield FastPath(access, variables, queue, sqs, EntityStore(name, dynamodb))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.contract.events import EventType
+from cloud.contract.records import Record
 from cloud.domain.intake import (
     Arrival,
     Passage,
@@ -51,6 +52,14 @@ def reason(data: bytes, registered: dict[str, Any]) -> Reason:
     return refused.value.reason
 
 
+def taken(data: bytes) -> Record | Reason:
+    """What becomes of a record."""
+    try:
+        return read_record(arrival(data), item())
+    except Refused as refused:
+        return refused.reason
+
+
 def test_record_of_either_key_is_taken() -> None:
     """Keys rotate: for a while there are two."""
     made = device()
@@ -78,12 +87,8 @@ def test_damage_is_never_taken_for_another_event(place: int, change: int) -> Non
     """A changed byte of a record is refused, or is one of the compressed frame that says nothing."""
     data = bytearray(_RECORD)
     data[place] ^= change
-    try:
-        taken = read_record(arrival(bytes(data)), item())
-    except Refused as refused:
-        assert refused.reason in (Reason.MALFORMED, Reason.BAD_SIGNATURE)
-    else:
-        assert taken == read_record(arrival(_RECORD), item())
+    found = taken(bytes(data))
+    assert found in (Reason.MALFORMED, Reason.BAD_SIGNATURE, read_record(arrival(_RECORD), item()))
 
 
 def test_names_that_no_device_can_have_are_told() -> None:
