@@ -31,8 +31,12 @@ metrics = Metrics(namespace="Cardea", service="transform")
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answers with one result for each record, in their order."""
-    response, size, failed = KinesisFirehoseDataTransformationResponse(), 0, 0
-    for record in KinesisFirehoseEvent(event).records:
+    response, failed = KinesisFirehoseDataTransformationResponse(), 0
+    records = list(KinesisFirehoseEvent(event).records)
+    # What is yet to come may have to be answered as it is.
+    size = sum(len(record.data) for record in records)
+    for record in records:
+        size -= len(record.data)
         result = _transformed(record, MAX_ANSWER_BYTES - size)
         size += len(result.data)
         failed += result.result != "Ok"
