@@ -11,7 +11,7 @@ from typing import Any
 from cloud.domain import keys
 from cloud.domain.payloads import CardChange, IssueCard, RegisterCards, ReplaceCard, RequestType
 from cloud.domain.presence import issued_fact, merged
-from cloud.domain.rules.card_states import BLOCKING, MOVES, needs_later
+from cloud.domain.rules.card_states import BLOCKING, HELD_BACK, MOVES, needs_later
 from cloud.domain.rules.draft import Asked, Draft, Refused, Steps
 from cloud.domain.rules.entities import Card, CardState, Person, PersonStatus
 from cloud.domain.rules.place_entities import Building
@@ -124,7 +124,8 @@ def move(card: Card, kind: RequestType, asked: Asked) -> Card:
             )
         raise Refused("card_in_wrong_state", f"Card {card.card} is {card.status}, which does not allow {kind}.")
     if status is card.status:
-        return card
+        # Said once more: what was asked for before this was overtaken by it too.
+        return replace(card, changed_at=max(asked.at, card.changed_at)) if status in HELD_BACK else card
     if needs_later(card.status, kind) and asked.at <= card.changed_at:
         raise Refused("card_changed_since", f"Card {card.card} became {card.status} after this was asked for.")
     return replace(card, status=status, changed_at=max(asked.at, card.changed_at))
