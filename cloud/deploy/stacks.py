@@ -118,8 +118,9 @@ class Deployer:
         if stack["StackStatus"] not in _AT_REST:
             return False
         with aws_errors():
-            before = self._client.get_template(StackName=stack["StackName"], TemplateStage="Original")["TemplateBody"]
-            if before != body:
+            before = self._client.get_template(StackName=stack["StackName"], TemplateStage="Original")
+            # A template in YAML comes back as the text that it was; only one in JSON would be parsed.
+            if str(before["TemplateBody"]) != body:
                 return False
             summary = self._client.get_template_summary(TemplateBody=body)
         defaults = {p["ParameterKey"]: p.get("DefaultValue", "") for p in summary.get("Parameters", ())}
