@@ -1,20 +1,61 @@
 """Where an allow-list lies: head and deltas in the table, snapshots in the bucket. Must never hold a rule."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cloud.adapters.aws import AwsError, aws_errors
+from cloud.adapters.entities import key_attributes
+from cloud.adapters.transactions import commit
 from cloud.contract.allowlist import delta_key, head_key
-from cloud.errors import Conflict
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
     from mypy_boto3_s3 import S3Client
 
-_LOST: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 _BATCH: Final = 25
 """Most items that one BatchWriteItem takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedDelta:
+    """A delta as it is stored."""
+
+    epoch: int
+    version: int
+    text: str
+    """What was signed."""
+    changes: bytes
+    """Packed."""
+
+
+def read_head(dynamodb: "DynamoDBClient", table: str, site: str) -> str | None:
+    """The signed text of a site's head as it is now; None when nothing was published yet. Raises AwsError."""
+    with aws_errors():
+        answer = dynamodb.get_item(TableName=table, Key=key_attributes(head_key(site)), ConsistentRead=True)
+    return answer["Item"]["doc"]["S"] if "Item" in answer else None
+
+
+def head_writes(table: str, site: str, old: str | None, new: str, delta: PackedDelta | None = None) -> list[Any]:
+    """The writes of a transaction that replace the head `old` (None: there is none) and add a delta."""
+    head: dict[str, Any] = {
+        "TableName": table,
+        "Item": {**key_attributes(head_key(site)), "doc": {"S": new}},
+        "ConditionExpression": "attribute_not_exists(pk)" if old is None else "doc = :old",
+    }
+    if old is not None:
+        head["ExpressionAttributeValues"] = {":old": {"S": old}}
+    if delta is None:
+        return [{"Put": head}]
+    item = {
+        **key_attributes(delta_key(site, delta.epoch, delta.version)),
+        "doc": {"S": delta.text},
+        "changes": {"B": delta.changes},
+    }
+    return [
+        {"Put": head},
+        {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}},
+    ]
 
 
 class ListStore:
@@ -34,12 +75,7 @@ class ListStore:
 
     def head(self) -> str | None:
         """The signed text of the head; None when nothing was published yet."""
-        partition, sort = head_key(self._site)
-        with aws_errors():
-            answer = self._dynamodb.get_item(
-                TableName=self._table, Key={"pk": {"S": partition}, "sk": {"S": sort}}, ConsistentRead=True
-            )
-        return answer["Item"]["doc"]["S"] if "Item" in answer else None
+        return read_head(self._dynamodb, self._table, self._site)
 
     def deltas(self, epoch: int, after: int, upto: int) -> Iterator[tuple[str, bytes]]:
         """Signed text and packed changes of the deltas after < version <= upto, in order."""
@@ -51,37 +87,12 @@ class ListStore:
         for item in self._query(partition, first, last, "doc, changes"):
             yield item["doc"]["S"], item["changes"]["B"]
 
-    def replace_head(self, old: str | None, new: str, delta: tuple[int, int, str, bytes] | None = None) -> None:
+    def replace_head(self, old: str | None, new: str, delta: PackedDelta | None = None) -> None:
         """In one transaction, replace the head `old` (None: there is none) and add a delta.
 
-        The delta is (epoch, version, signed text, packed changes). Raises Conflict when the head is not `old` any more.
+        Raises Conflict when the head is not `old` any more.
         """
-        partition, sort = head_key(self._site)
-        head: dict[str, Any] = {
-            "TableName": self._table,
-            "Item": {"pk": {"S": partition}, "sk": {"S": sort}, "doc": {"S": new}},
-            "ConditionExpression": "attribute_not_exists(pk)" if old is None else "doc = :old",
-        }
-        if old is not None:
-            head["ExpressionAttributeValues"] = {":old": {"S": old}}
-        writes: list[TransactWriteItemTypeDef] = [{"Put": head}]  # type: ignore[typeddict-item]  # built in two steps
-        if delta is not None:
-            epoch, version, text, packed = delta
-            partition, sort = delta_key(self._site, epoch, version)
-            item: dict[str, Any] = {
-                "pk": {"S": partition}, "sk": {"S": sort}, "doc": {"S": text}, "changes": {"B": packed},
-            }  # fmt: skip
-            writes.append(
-                {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
-            )
-        try:
-            with aws_errors():
-                # boto3 adds a token, so that its retry of a lost answer does not conflict with itself.
-                self._dynamodb.transact_write_items(TransactItems=writes)
-        except AwsError as error:
-            if error.code == "TransactionCanceledException" and _LOST.intersection(error.reasons):
-                raise Conflict(f"site {self._site}: somebody else published in between") from error
-            raise
+        commit(self._dynamodb, head_writes(self._table, self._site, old, new, delta))
 
     def delete_deltas(self, epoch: int, below: int) -> int:
         """Delete the deltas of earlier epochs, and of this one below a version; returns how many there were.

@@ -12,29 +12,26 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from cloud.adapters.aws import AwsAccess
-from cloud.adapters.list_store import ListStore
+from cloud.adapters.list_changes import at_or_after, check_change, next_step
+from cloud.adapters.list_store import ListStore, PackedDelta
 from cloud.contract.allowlist import (
     Change,
-    Delta,
     Head,
     Snapshot,
     open_delta,
     open_head,
     open_snapshot,
-    seal_delta,
     seal_head,
     seal_snapshot,
     snapshot_name,
 )
 from cloud.contract.canonical import sha256_hex
 from cloud.contract.errors import ContractError
-from cloud.contract.itemcodec import instant, instant_text
 from cloud.domain.lists import (
     Items,
     applied,
     cards,
     cards_removed,
-    check,
     check_rights,
     difference,
     index,
@@ -50,6 +47,9 @@ SNAPSHOT_EVERY: Final = 200
 KEEP_DELTAS: Final = 400
 _KEEP_SNAPSHOTS: Final = 2
 """Superseded ones, for doors that read the head just before it changed."""
+_POINT_TRIES: Final = 20
+"""A snapshot of a large list takes seconds, and a busy site publishes several times in each. After that many the next
+one to publish, or the next scheduled look, takes a snapshot of its own."""
 _NAME_TRIES: Final = 10
 """A crash between storing a snapshot and the head that names it leaves a name taken; it takes that many to stop us."""
 
@@ -128,77 +128,97 @@ class Publisher:
             raise PublishError(f"site {self._store.site}: no list was published yet, so none can be changed")
         changes = tuple(changes)
         for change in changes:
-            if change.item is not None and check(change.item) != (change.kind, change.id):
-                raise ContractError(f"{change.kind} {change.id!r}: the item says that it is another")
+            check_change(change)
         after = applied(held.items, changes)
         check_rights(after)
         _refuse_shrink(held.items, after, allow_shrink=allow_shrink)
         return self._advance(held, after, allow_shrink)
+
+    def compact(self) -> Head:
+        """Take a snapshot of the list as it stands, and let go of old deltas; the version stays.
+
+        The list may go on meanwhile. Raises PublishError when there is no list yet, Conflict when it could not be read
+        while it was changed.
+        """
+        held = self._read()
+        if held is None:
+            raise PublishError(f"site {self._store.site}: no list was published yet")
+        return held.head if held.head.snapshot_version == held.head.version else self._compact(held)
 
     def _advance(self, held: _Held, after: Items, allow_shrink: bool) -> Head:
         """One version on, by a delta; by a snapshot if the changes do not fit into one."""
         changes = difference(held.items, after)
         if not changes:
             return held.head
-        head = replace(held.head, version=held.head.version + 1, at=self._at(held))
-        delta = Delta(head.site, head.epoch, head.version, held.head.version, head.at, allow_shrink, changes)
         try:
-            text, packed = seal_delta(delta, self._key)
+            step = next_step(held.head, changes, self._key, now_s=int(self._clock()), allow_shrink=allow_shrink)
         except ContractError:
-            return self._leap(held, after, head.epoch, allow_shrink)
-        self._commit(held, head, after, (head.epoch, head.version, text, packed))
-        if snapshot_due(head, self._snapshot_every):
-            return self._compact()
-        return head
+            return self._leap(held, after, held.head.epoch, allow_shrink)
+        self._replace(held, step.head, step.text, after, step.delta)
+        if snapshot_due(step.head, self._snapshot_every):
+            compacted = self._compact(_Held(step.text, step.head, after))
+            return compacted if compacted.version == step.head.version else step.head
+        return step.head
 
     def _leap(self, held: _Held | None, after: Items, epoch: int, allow_shrink: bool) -> Head:
         """A version that only a snapshot leads to."""
-        site, at = self._store.site, self._at(held)
+        site, at = self._store.site, at_or_after(held.head if held else None, int(self._clock()))
         first = held.head.version + 1 if held else 1
         for version in range(first, first + _NAME_TRIES):
             data = self._snapshot(epoch, version, at, after, allow_shrink=allow_shrink)
             name = snapshot_name(site, epoch, version)
             if self._store.put_snapshot(name, data):
                 head = Head(site, epoch, version, version, name, sha256_hex(data), version + 1, at)
-                self._commit(held, head, after)
+                self._replace(held, head, seal_head(head, self._key), after)
                 self._trim(head)
                 return head
         raise PublishError(f"site {site}: {_NAME_TRIES} snapshot names from version {first} on are taken")
 
-    def _compact(self) -> Head:
-        """Take a snapshot of the list as it stands, and let go of old deltas. The version stays.
-
-        It is signed as meant, whatever it lacks: each step that led to it passed the guard, and a door that was away
-        for long and refused it would go on admitting revoked cards.
-        """
-        held = self._known
-        if held is None:
-            raise PublishError("no list is known")
+    def _compact(self, held: _Held) -> Head:
         head = held.head
+        # It is signed as meant, whatever it lacks: each step that led to it passed the guard, and a door that was away
+        # for long and refused it would go on admitting revoked cards.
         data = self._snapshot(head.epoch, head.version, head.at, held.items, allow_shrink=True)
         name = snapshot_name(head.site, head.epoch, head.version)
         if not self._store.put_snapshot(name, data) and self._store.snapshot(name) != data:
             # Left there by a publication that did not come about. The next version has another name.
             return head
-        compacted = replace(
-            head,
-            snapshot_version=head.version,
-            snapshot_key=name,
-            snapshot_sha256=sha256_hex(data),
-            oldest_delta=oldest_kept(head, self._keep_deltas),
-        )
-        try:
-            self._commit(held, compacted, held.items)
-        except Conflict:
-            # The list was published all the same, and whoever published after us takes the snapshot.
-            return head
-        self._trim(compacted)
+        compacted = self._point_at(held.text, head, name, sha256_hex(data))
+        # Where others went on meanwhile, what the list holds by now is read when it is asked for.
+        same = compacted.version == head.version
+        self._known = _Held(seal_head(compacted, self._key), compacted, held.items) if same else None
         return compacted
 
-    def _commit(
-        self, held: _Held | None, head: Head, items: Items, delta: tuple[int, int, str, bytes] | None = None
+    def _point_at(self, text: str, head: Head, name: str, sha256: str) -> Head:
+        """Let the head name a snapshot of its version; if the list has gone on since, the new head names it."""
+        version = head.version
+        for _ in range(_POINT_TRIES):
+            compacted = replace(
+                head,
+                snapshot_version=version,
+                snapshot_key=name,
+                snapshot_sha256=sha256,
+                # The deltas that lead on from the snapshot stay, however many they have become.
+                oldest_delta=min(oldest_kept(head, self._keep_deltas), version + 1),
+            )
+            try:
+                self._store.replace_head(text, seal_head(compacted, self._key))
+            except Conflict:
+                newer = self._store.head()
+                if newer is None:
+                    raise
+                text, head = newer, open_head(newer, self._trusted)
+                if head.epoch != compacted.epoch or head.snapshot_version >= version:
+                    # Whoever published that took a snapshot too.
+                    return head
+            else:
+                self._trim(compacted)
+                return compacted
+        return head
+
+    def _replace(
+        self, held: _Held | None, head: Head, text: str, items: Items, delta: PackedDelta | None = None
     ) -> None:
-        text = seal_head(head, self._key)
         try:
             self._store.replace_head(held.text if held else None, text, delta)
         except Conflict:
@@ -215,10 +235,6 @@ class Publisher:
     def _snapshot(self, epoch: int, version: int, at: str, items: Items, *, allow_shrink: bool) -> bytes:
         documents = [items[key] for key in sorted(items)]
         return seal_snapshot(Snapshot(self._store.site, epoch, version, at, allow_shrink, documents), self._key)
-
-    def _at(self, held: _Held | None) -> str:
-        # Doors take it for a floor of the time: it must not go back when our clock does.
-        return instant_text(max(int(self._clock()), instant(held.head.at) if held else 0))
 
     def _read(self) -> _Held | None:
         text = self._store.head()

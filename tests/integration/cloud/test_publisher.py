@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cloud.adapters.list_store import ListStore
+from cloud.adapters.list_store import ListStore, PackedDelta
 from cloud.adapters.publisher import Publisher
 from cloud.contract.allowlist import (
     Change,
@@ -160,7 +160,7 @@ class InterruptedStore(ListStore):
         self.__dict__.update(vars(store))
         self._interruptions: list[Callable[[], object]] = [interruption, *[lambda: None] * writes_before]
 
-    def replace_head(self, old: str | None, new: str, delta: tuple[int, int, str, bytes] | None = None) -> None:
+    def replace_head(self, old: str | None, new: str, delta: PackedDelta | None = None) -> None:
         if self._interruptions:
             self._interruptions.pop()()
         super().replace_head(old, new, delta)
