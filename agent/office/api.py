@@ -1,4 +1,4 @@
-"""The HTTP API of one site, as a client: reading, paging, and asking for changes. Must never send a change twice as two.
+"""The HTTP API of one site, as a client: reading, paging, and asking for changes. Must never make one change two.
 
 Retries are here and nowhere else, through tenacity: for readings, and for changes because each repetition has the
 Idempotency-Key of the first. A call that is neither (the search for a card) is made once.

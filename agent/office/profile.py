@@ -1,4 +1,4 @@
-"""Which API and which site are meant: options, then the environment, then the profile file. Must never hold a secret."""
+"""Which API and site are meant: options, then the environment, then the profile file. Must never hold a secret."""
 
 import difflib
 import ipaddress

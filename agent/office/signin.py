@@ -68,7 +68,7 @@ class Provider:
 
     def sign_in(self, user: str, password: str, prompts: Prompts) -> Tokens:
         """The tokens of a user; raises NotSignedIn, ServiceUnreachable."""
-        from pycognito.aws_srp import AWSSRP  # noqa: PLC0415 - heavy, and only signing in needs it
+        from pycognito.aws_srp import AWSSRP
 
         proof = AWSSRP(user, password, self._pool_id, self._client_id, client=self._client)
         asked = proof.get_auth_params()
