@@ -26,6 +26,7 @@ KEEP_DAYS: Final = 400
 
 logger = Logger(service="consumer")
 metrics = Metrics(namespace="Cardea", service="consumer")
+metrics.set_default_dimensions(environment=os.environ.get("CARDEA_ENVIRONMENT", "-"))
 
 
 @metrics.log_metrics

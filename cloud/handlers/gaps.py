@@ -17,6 +17,7 @@ from cloud.adapters.entities import EntityStore
 
 logger = Logger(service="gaps")
 metrics = Metrics(namespace="Cardea", service="gaps")
+metrics.set_default_dimensions(environment=os.environ.get("CARDEA_ENVIRONMENT", "-"))
 
 
 @metrics.log_metrics

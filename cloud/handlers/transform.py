@@ -4,6 +4,7 @@ What can't be read goes, as it came, under the archive's prefix for errors.
 """
 
 import base64
+import os
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
@@ -26,6 +27,7 @@ MAX_ANSWER_BYTES: Final = 5_000_000
 
 logger = Logger(service="transform")
 metrics = Metrics(namespace="Cardea", service="transform")
+metrics.set_default_dimensions(environment=os.environ.get("CARDEA_ENVIRONMENT", "-"))
 
 
 @metrics.log_metrics

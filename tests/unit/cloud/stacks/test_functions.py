@@ -120,6 +120,23 @@ def test_every_function_has_an_alarm_on_its_errors() -> None:
         assert watched & {text(found.properties["FunctionName"]), str(found)}, found
 
 
+def test_alarms_on_own_metrics_watch_what_is_told() -> None:
+    """A metric is another one under other dimensions: an alarm on a name that nobody uses would never be raised."""
+    watched = {
+        (alarm.properties["MetricName"], dimensions["service"])
+        for alarm in resources("AWS::CloudWatch::Alarm")
+        if alarm.properties["Namespace"] == "Cardea"
+        for dimensions in [{each["Name"]: each["Value"] for each in alarm.properties["Dimensions"]}]
+        if dimensions["environment"] == {"Ref": "Environment"}
+    }
+    assert watched == {
+        ("gaps_told", "gaps"),
+        ("rejected", "consumer"),
+        ("requests_unreadable", "router"),
+        ("unarchived_records", "transform"),
+    }
+
+
 def test_alarms_go_to_the_topic_when_they_begin_and_end() -> None:
     """An alarm that nobody is told of is none."""
     for alarm in resources("AWS::CloudWatch::Alarm"):
