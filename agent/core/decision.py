@@ -9,7 +9,6 @@ only say what they would have said. Must never do I/O, read a clock, or raise: w
 from collections.abc import Iterator
 from typing import Final
 
-from agent.core.explain import schedule_text
 from agent.core.model import (
     Check,
     ClockPolicy,
@@ -22,17 +21,13 @@ from agent.core.model import (
     Request,
     StalePolicy,
 )
-from agent.core.schedule import FIRST_S, LAST_S, open_at
-from cloud.contract.itemcodec import instant_text
-from cloud.contract.items import AntiPassback, Card, CardStatus, Door, DoorMode, Person, Schedule
+from agent.core.rights import Finding, belongs, group_finding
+from agent.core.schedule import FIRST_S, LAST_S
+from agent.core.validity import Moment, denial_words, denies
+from cloud.contract.items import AntiPassback, Card, CardStatus, Door, DoorMode, Person
 from cloud.contract.reasons import Reason
 
-MAX_NAMED: Final = 3
-"""How many groups a denial names: the trace of a person in a hundred groups must stay readable and quick."""
-
-_Finding = tuple[Reason | None, str]
-"""What a check found: the reason to deny, None when it passed; and the words for it."""
-_Step = tuple[str, _Finding]
+_Step = tuple[str, Finding]
 """A check's name and its finding."""
 
 _STATUS: Final[dict[CardStatus, Reason]] = {
@@ -51,12 +46,12 @@ def decide(request: Request, settings: DecisionSettings, now: Now) -> Decision:
     """
     # A clock that shows a time outside the calendar is not known, whatever it says of itself.
     known = now.known and FIRST_S <= now.wall_s < LAST_S
-    at_s = now.wall_s if known else None
     policy, holder = request.policy, request.holder
+    moment = Moment(now.wall_s if known else None, settings.clock_policy, policy.issued_s if policy else 0)
     door = None if policy is None else policy.doors.get(request.door)
     door = door or Door(request.door)
     entering = request.direction != Direction.OUT
-    steps = _entry_steps(request, settings, door, at_s) if entering else _holder_steps(request, settings, at_s)
+    steps = _entry_steps(request, settings, door, moment) if entering else _holder_steps(request, moment)
     checks: list[Check] = []
     denied: Reason | None = None
     for name, (denied, text) in steps:
@@ -74,20 +69,18 @@ def decide(request: Request, settings: DecisionSettings, now: Now) -> Decision:
     return Decision(True, reason, person, door.inside, None, tuple(checks))
 
 
-def _entry_steps(request: Request, settings: DecisionSettings, door: Door, at_s: float | None) -> Iterator[_Step]:
+def _entry_steps(request: Request, settings: DecisionSettings, door: Door, moment: Moment) -> Iterator[_Step]:
     """All checks of an entry, in order. Lazy: what comes after a failed check is never worked out."""
-    yield from _holder_steps(request, settings, at_s, unlocked=door.mode is DoorMode.UNLOCKED)
+    yield from _holder_steps(request, moment, unlocked=door.mode is DoorMode.UNLOCKED)
     # The steps before passed, so there are a list and a person.
     if request.policy is not None and request.holder is not None and request.holder.person is not None:
-        yield "list_age", _list_age(request.list_age_s, settings, request.holder.person)
+        yield "list_age", _list_age(request.list_age_s, settings, request.holder.person, moment)
         yield "door_mode", _door_mode(door)
         yield "passback", _passback(request.policy, door, request.area)
 
 
-def _holder_steps(
-    request: Request, settings: DecisionSettings, at_s: float | None, *, unlocked: bool = False
-) -> Iterator[_Step]:
-    """The checks of list, card and person: all of an entry's that an exit has too. `at_s` None: no known time."""
+def _holder_steps(request: Request, moment: Moment, *, unlocked: bool = False) -> Iterator[_Step]:
+    """The checks of list, card and person: all of an entry's that an exit has too."""
     policy, holder = request.policy, request.holder
     if policy is None:
         yield "list", (Reason.NO_ALLOWLIST, "this door has not received an allow-list yet")
@@ -101,22 +94,20 @@ def _holder_steps(
     yield "person", _person(holder)
     if holder.person is None:
         return
-    if at_s is None:
-        yield "clock", _clock(settings.clock_policy)
-        yield "validity", _validity_untimed(holder.card, holder.person, settings.clock_policy, policy.issued_s)
-    else:
-        yield "validity", _validity(holder.card, holder.person, at_s)
+    if moment.at_s is None:
+        yield "clock", _clock(moment.clock)
+    yield "validity", _validity(holder.card, holder.person, moment)
     if unlocked:
         yield "groups", (None, "the door is in unlocked mode, so groups and schedules are not asked")
     else:
-        yield "groups", _groups(policy, holder.person, request.door, settings.clock_policy, at_s)
+        yield "groups", group_finding(policy, holder.person, request.door, moment)
 
 
-def _card_status(card: Card) -> _Finding:
+def _card_status(card: Card) -> Finding:
     return _STATUS.get(card.status), f"the card is {card.status.value}"
 
 
-def _person(holder: Holder) -> _Finding:
+def _person(holder: Holder) -> Finding:
     if holder.person is None:
         return Reason.INACTIVE_PERSON, f"person {holder.card.person} is not on the allow-list"
     if not holder.person.active:
@@ -124,68 +115,23 @@ def _person(holder: Holder) -> _Finding:
     return None, f"person {holder.person.id} is active"
 
 
-def _clock(policy: ClockPolicy) -> _Finding:
+def _clock(policy: ClockPolicy) -> Finding:
     if policy is ClockPolicy.DENY:
         return Reason.CLOCK_UNKNOWN, "this door does not know the time, and then admits nobody"
     return None, f"this door does not know the time, and then follows {policy.value}"
 
 
-def _validity(card: Card, person: Person, at_s: float) -> _Finding:
-    for what, item in (("card", card), ("person", person)):
-        if item.valid_from is not None and at_s < item.valid_from:
-            return Reason.NOT_YET_VALID, f"the {what} is valid from {_instant(item.valid_from)}"
-        if item.valid_until is not None and at_s >= item.valid_until:
-            return Reason.EXPIRED, f"the {what} was valid until {_instant(item.valid_until)}"
+def _validity(card: Card, person: Person, moment: Moment) -> Finding:
+    for what, item in (("the card", card), ("the person", person)):
+        reason = denies(item, moment)
+        if reason is not None:
+            return reason, denial_words(what, item, reason, moment)
+    if moment.at_s is None:
+        return None, "no validity stands against card or person"
     return None, "card and person are within their validity"
 
 
-def _validity_untimed(card: Card, person: Person, policy: ClockPolicy, issued_s: int) -> _Finding:
-    for what, item in (("card", card), ("person", person)):
-        if policy is not ClockPolicy.IGNORE_SCHEDULES:
-            if item.valid_from is not None or item.valid_until is not None:
-                return Reason.CLOCK_UNKNOWN, f"the {what} has a validity, and this door does not know the time"
-        elif item.valid_until is not None and item.valid_until <= issued_s:
-            until, issued = _instant(item.valid_until), _instant(issued_s)
-            return Reason.EXPIRED, f"the {what} was valid until {until}, and the list was published at {issued}"
-    return None, "no validity stands against card or person"
-
-
-def _groups(policy: Policy, person: Person, door: str, clock: ClockPolicy, at_s: float | None) -> _Finding:
-    """The best that any group offers: open now, else not now, else nothing."""
-    closed: list[tuple[str, Schedule]] = []
-    useless: list[str] = []
-    shut: set[str] = set()
-    for name in person.groups:
-        group = policy.groups.get(name)
-        if group is None:
-            useless.append(f"group {name} is not on the allow-list and opens nothing")
-            continue
-        for wanted in [grant.schedule for grant in group.grants if grant.door == door]:
-            if wanted is None:
-                return None, f"group {name} opens {door} at any time"
-            schedule = policy.schedules.get(wanted)
-            if schedule is None:
-                useless.append(f"group {name} opens nothing here: its schedule {wanted} is not on the allow-list")
-            elif at_s is None:
-                if clock is ClockPolicy.IGNORE_SCHEDULES:
-                    return None, f"group {name} opens {door}: schedule {wanted} is ignored without a known time"
-                closed.append((name, schedule))
-            # Each schedule is looked at once, however many groups name it: a decision must not take long.
-            elif wanted not in shut and open_at(schedule, at_s):
-                return None, f"group {name} opens {door}: {schedule_text(schedule, at_s, is_open=True)}"
-            else:
-                shut.add(wanted)
-                closed.append((name, schedule))
-    if not closed:
-        return Reason.NO_GROUP, _listed([f"no group of person {person.id} opens {door}", *useless])
-    if at_s is None:
-        needs = [f"group {name} opens {door}: schedule {schedule.id} needs a known time" for name, schedule in closed]
-        return Reason.CLOCK_UNKNOWN, _listed([*needs, *useless])
-    named = [f"group {name} opens {door}: {schedule_text(it, at_s, is_open=False)}" for name, it in closed[:MAX_NAMED]]
-    return Reason.OUTSIDE_SCHEDULE, _listed([*named, *useless], unnamed=len(closed) - len(named))
-
-
-def _list_age(age_s: float, settings: DecisionSettings, person: Person) -> _Finding:
+def _list_age(age_s: float, settings: DecisionSettings, person: Person, moment: Moment) -> Finding:
     limit_s = settings.max_list_age_s
     if limit_s is None:
         return None, f"the allow-list was last known to be the newest {age_s:.0f} s ago, and no limit is set"
@@ -194,13 +140,13 @@ def _list_age(age_s: float, settings: DecisionSettings, person: Person) -> _Find
     too_old = f"the allow-list was last known to be the newest {age_s:.0f} s ago, above {limit_s:.0f} s"
     if settings.stale_policy is StalePolicy.CARRY_ON:
         return None, f"{too_old}; this door carries on"
-    for group in person.groups:
-        if group in settings.stale_groups:
-            return None, f"{too_old}; group {group} is admitted all the same"
+    group = belongs(person, settings.stale_groups, moment)
+    if group is not None:
+        return None, f"{too_old}; group {group} is admitted all the same"
     return Reason.STALE_ALLOWLIST, f"{too_old}, and no group of person {person.id} is admitted then"
 
 
-def _door_mode(door: Door) -> _Finding:
+def _door_mode(door: Door) -> Finding:
     match door.mode:
         case DoorMode.LOCKDOWN:
             return Reason.LOCKDOWN, f"{door.id} is in lockdown"
@@ -210,20 +156,10 @@ def _door_mode(door: Door) -> _Finding:
             return None, f"{door.id} is in {door.mode.value} mode"
 
 
-def _passback(policy: Policy, door: Door, area: str | None) -> _Finding:
+def _passback(policy: Policy, door: Door, area: str | None) -> Finding:
     behind = None if door.inside is None else policy.areas.get(door.inside)
     if behind is None or behind.anti_passback is not AntiPassback.HARD:
         return None, f"{door.id} leads to no area with anti-passback"
     if area == behind.id:
         return Reason.PASSBACK, f"the person is already in {behind.id} and has not left it"
     return None, f"the person is not in {behind.id}"
-
-
-def _listed(texts: list[str], *, unnamed: int = 0) -> str:
-    more = len(texts) - MAX_NAMED + unnamed
-    return "; ".join([*texts[:MAX_NAMED], *([f"and {more} more"] if more > 0 else [])])
-
-
-def _instant(unix_s: int) -> str:
-    # Bounds come from the wire, where they fit; a caller's own may not, and a text must not stop a decision.
-    return instant_text(unix_s) if 0 <= unix_s < LAST_S else f"{unix_s} s"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cloud.contract.items import Area, Card, Door, Group, Person, Schedule
+from cloud.contract.items import Area, Card, Door, Group, Holidays, Person, Schedule
 from cloud.contract.reasons import Reason
 
 
@@ -55,6 +55,7 @@ class Policy:
     """When it was published, Unix seconds: the time is at least this."""
     groups: Mapping[str, Group] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    holidays: Mapping[str, Holidays] = field(default_factory=dict)
     doors: Mapping[str, Door] = field(default_factory=dict)
     areas: Mapping[str, Area] = field(default_factory=dict)
 

@@ -18,8 +18,9 @@ _MOST_REPORTED: Final = 100
 """A list of a later release could refuse every item; the rest is counted in one entry."""
 _CREDENTIAL: Final = re.compile(r"[0-9a-f]{32}")
 _CARD_NUMBER: Final = re.compile(r"[0-9]{6,}|([0-9A-Fa-f]{2}[ :-]?){4,16}")
-_REMOVED_IF_UNREADABLE: Final = frozenset({Kind.CARD, Kind.PERSON, Kind.GROUP, Kind.SCHEDULE})
-"""What admits somebody. Of doors and areas the last readable state stays: theirs are lockdown and anti-passback."""
+_REMOVED_IF_UNREADABLE: Final = frozenset({Kind.CARD, Kind.PERSON, Kind.GROUP, Kind.SCHEDULE, Kind.HOLIDAYS})
+"""What admits somebody, or keeps a schedule closed, which without its calendar opens nothing. Of doors and areas the
+last readable state stays: theirs are lockdown and anti-passback."""
 
 
 class Changes:

@@ -14,8 +14,9 @@ from agent.core.model import Holder, Policy
 from agent.storage.database import BUSY_S
 from agent.storage.files import make_private
 from cloud.contract.allowlist import MAX_RIGHTS_BYTES as MAX_WIRE_RIGHTS_BYTES
+from cloud.contract.errors import ContractError
 from cloud.contract.itemcodec import item_json, parse_item
-from cloud.contract.items import Area, Card, CardStatus, Door, Group, Item, Person, Schedule
+from cloud.contract.items import Area, Card, CardStatus, Door, Group, Holidays, Item, Membership, Person, Schedule
 
 FILE_NAME: Final = "allowlist.db"
 SCHEMA_VERSION: Final = 1
@@ -67,8 +68,31 @@ def card_row(card: Card) -> tuple[bytes, str, int, int | None, int | None]:
 
 
 def person_row(person: Person) -> tuple[str, bool, str, int | None, int | None]:
-    """The row of a person; no group id holds a space."""
-    return person.id, person.active, " ".join(person.groups), person.valid_from, person.valid_until
+    """The row of a person."""
+    groups = " ".join(map(_membership_text, person.groups))
+    return person.id, person.active, groups, person.valid_from, person.valid_until
+
+
+def _membership_text(membership: Membership) -> str:
+    """`staff`, or with bounds `staff@FROM,UNTIL`, each of which may be left out; no id holds ` `, `@` or `,`.
+
+    An earlier release takes the second for a group that the list lacks, which opens nothing.
+    """
+    if membership.valid_from is None and membership.valid_until is None:
+        return membership.group
+    bounds = ("" if bound is None else str(bound) for bound in (membership.valid_from, membership.valid_until))
+    return f"{membership.group}@{','.join(bounds)}"
+
+
+def _membership(text: str) -> Membership:
+    group, separator, bounds = text.partition("@")
+    if not separator:
+        return Membership(group)
+    since, _, until = bounds.partition(",")
+    try:
+        return Membership(group, int(since) if since else None, int(until) if until else None)
+    except ValueError as error:
+        raise ContractError(f"person: a membership is damaged: {error}") from None
 
 
 def item_row(kind: str, item: Item) -> tuple[str, str, str]:
@@ -86,7 +110,7 @@ def find(db: sqlite3.Connection, credential: str) -> tuple[tuple[int, int] | Non
         return (epoch, version), None
     person = None
     if person_id is not None:
-        person = Person(person_id, bool(active), tuple(groups.split()), since, until)
+        person = Person(person_id, bool(active), tuple(map(_membership, groups.split())), since, until)
     return (epoch, version), Holder(Card(credential, holder, _STATUSES[status], valid_from, valid_until), person)
 
 
@@ -97,6 +121,7 @@ def read_policy(db: sqlite3.Connection) -> Policy | None:
         return None
     groups: dict[str, Group] = {}
     schedules: dict[str, Schedule] = {}
+    holidays: dict[str, Holidays] = {}
     doors: dict[str, Door] = {}
     areas: dict[str, Area] = {}
     for (body,) in db.execute("SELECT body FROM item"):
@@ -105,6 +130,8 @@ def read_policy(db: sqlite3.Connection) -> Policy | None:
                 groups[group.id] = group
             case Schedule() as schedule:
                 schedules[schedule.id] = schedule
+            case Holidays() as calendar:
+                holidays[calendar.id] = calendar
             case Door() as door:
                 doors[door.id] = door
             case Area() as area:
@@ -112,7 +139,9 @@ def read_policy(db: sqlite3.Connection) -> Policy | None:
             case _:
                 pass
     epoch, version, issued_s = row
-    return Policy(epoch, version, issued_s, groups=groups, schedules=schedules, doors=doors, areas=areas)
+    return Policy(
+        epoch, version, issued_s, groups=groups, schedules=schedules, holidays=holidays, doors=doors, areas=areas
+    )
 
 
 def in_one_transaction(db: sqlite3.Connection, read: Callable[[], Any]) -> Any:

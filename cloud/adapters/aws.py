@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
 
 _CONFIG: Final = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
@@ -85,6 +86,11 @@ class AwsAccess:
         """As for `cloudformation`."""
         with aws_errors():
             return boto3.client("s3", **self._options())
+
+    def secretsmanager(self) -> "SecretsManagerClient":
+        """As for `cloudformation`."""
+        with aws_errors():
+            return boto3.client("secretsmanager", **self._options())
 
     def sns(self) -> "SNSClient":
         """As for `cloudformation`."""

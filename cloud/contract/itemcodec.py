@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,8 +19,10 @@ from cloud.contract.items import (
     DoorMode,
     Grant,
     Group,
+    Holidays,
     Item,
     Kind,
+    Membership,
     Person,
     Schedule,
     Window,
@@ -30,8 +32,11 @@ from cloud.contract.items import (
 ITEM_VERSION: Final = 1
 MAX_WINDOWS: Final = 200
 """Of a schedule, each of which a decision may look at."""
+MAX_DATES: Final = 1000
+"""Of a calendar of holidays."""
 # ASCII: \d alone takes the digits of every script.
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
 # Files of the zone database that are no zones, or that mean another one on every machine or count leap seconds.
 _NO_ZONE: Final = re.compile(r"(localtime|posixrules|Factory|posix/.*|right/.*)")
@@ -80,11 +85,16 @@ def item_json(item: Item) -> dict[str, Any]:
         case Card():
             document |= {"person": item.person, "status": item.status.value, **_validity_json(item)}
         case Person():
-            document |= {"active": item.active, "groups": list(item.groups), **_validity_json(item)}
+            document |= {"active": item.active, "groups": [_membership_json(it) for it in item.groups]}
+            document |= _validity_json(item)
         case Group():
             document["grants"] = [{"door": grant.door, "schedule": grant.schedule} for grant in item.grants]
         case Schedule():
             document |= {"zone": item.zone, "windows": [_window_json(window) for window in item.windows]}
+            if item.holidays is not None:  # else as it was written before there were holidays
+                document["holidays"] = item.holidays
+        case Holidays():
+            document["dates"] = [day.isoformat() for day in sorted(item.dates)]
         case Door():
             document |= {"mode": item.mode.value, "inside": item.inside, "outside": item.outside}
         case Area():
@@ -132,7 +142,7 @@ def _validity(document: Mapping[str, Any]) -> dict[str, int | None]:
     return bounds
 
 
-def _validity_json(item: Card | Person) -> dict[str, str]:
+def _validity_json(item: Card | Person | Membership) -> dict[str, str]:
     bounds = {"from": item.valid_from, "until": item.valid_until}
     return {name: instant_text(value) for name, value in bounds.items() if value is not None}
 
@@ -153,8 +163,23 @@ def _person(document: Mapping[str, Any]) -> Person:
     active = document.get("active", True)
     if not isinstance(active, bool):
         raise ContractError("active is neither true nor false")
-    groups = tuple(_identifier({"groups": group}, "groups") for group in _list(document, "groups"))
+    groups = tuple(_membership(each) for each in _list(document, "groups"))
     return Person(id=_identifier(document, "id"), active=active, groups=groups, **_validity(document))
+
+
+def _membership(document: Any) -> Membership:
+    if isinstance(document, str):
+        check_id(document, "groups")
+        return Membership(document)
+    if not isinstance(document, Mapping) or set(document) - {"group", "from", "until"}:
+        raise ContractError("groups holds something that is neither an id nor {group, from, until}")
+    return Membership(_identifier(document, "group"), **_validity(document))
+
+
+def _membership_json(membership: Membership) -> str | dict[str, str]:
+    # One form for each: without bounds it is the plain id, as all were before there were bounds.
+    bounds = _validity_json(membership)
+    return {"group": membership.group, **bounds} if bounds else membership.group
 
 
 def _group(document: Mapping[str, Any]) -> Group:
@@ -174,7 +199,8 @@ def _schedule(document: Mapping[str, Any]) -> Schedule:
     if len(listed) > MAX_WINDOWS:
         raise ContractError(f"windows are more than {MAX_WINDOWS}")
     windows = tuple(_window(window) for window in listed)
-    return Schedule(id=_identifier(document, "id"), zone=zone, windows=windows)
+    holidays = _identifier(document, "holidays", optional=True)
+    return Schedule(id=_identifier(document, "id"), zone=zone, windows=windows, holidays=holidays)
 
 
 def _is_zone(name: str) -> bool:
@@ -214,6 +240,23 @@ def _window_json(window: Window) -> dict[str, Any]:
     }
 
 
+def _holidays(document: Mapping[str, Any]) -> Holidays:
+    listed = _list(document, "dates")
+    if len(listed) > MAX_DATES:
+        raise ContractError(f"dates are more than {MAX_DATES}")
+    return Holidays(id=_identifier(document, "id"), dates=frozenset(map(_day, listed)))
+
+
+def _day(text: Any) -> date:
+    # fromisoformat also takes 20261225 and 2026-W52-5.
+    if not isinstance(text, str) or not _DATE.fullmatch(text):
+        raise ContractError(f"{shown(text)} is not a date like 2026-12-25")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ContractError(f"{shown(text)}: {error}") from None
+
+
 def _door(document: Mapping[str, Any]) -> Door:
     return Door(
         id=_identifier(document, "id"),
@@ -234,7 +277,8 @@ _PARSERS: Final[Mapping[str, tuple[frozenset[str], Callable[[Mapping[str, Any]],
     Kind.CARD: (frozenset({"person", "status", "from", "until"}), _card),
     Kind.PERSON: (frozenset({"active", "groups", "from", "until"}), _person),
     Kind.GROUP: (frozenset({"grants"}), _group),
-    Kind.SCHEDULE: (frozenset({"zone", "windows"}), _schedule),
+    Kind.SCHEDULE: (frozenset({"zone", "windows", "holidays"}), _schedule),
+    Kind.HOLIDAYS: (frozenset({"dates"}), _holidays),
     Kind.DOOR: (frozenset({"mode", "inside", "outside"}), _door),
     Kind.AREA: (frozenset({"anti_passback"}), _area),
 }

@@ -1,6 +1,7 @@
 """The items of an allow-list: what a door must know to decide alone. Personal data stays in the cloud."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +15,7 @@ class Kind(StrEnum):
     PERSON = "person"
     GROUP = "group"
     SCHEDULE = "schedule"
+    HOLIDAYS = "holidays"
     DOOR = "door"
     AREA = "area"
 
@@ -56,12 +58,21 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """That a person belongs to a group; validity as for a card. One person may belong to one group several times."""
+
+    group: str
+    valid_from: int | None = None
+    valid_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Who holds cards; validity as for a card, and both must hold."""
 
     id: str
     active: bool = True
-    groups: tuple[str, ...] = ()
+    groups: tuple[Membership, ...] = ()
     valid_from: int | None = None
     valid_until: int | None = None
 
@@ -101,6 +112,16 @@ class Schedule:
     id: str
     zone: str
     windows: tuple[Window, ...] = ()
+    holidays: str | None = None
+    """Calendar on whose days no window begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holidays:
+    """A calendar of days, which schedules that name it read in their own time zones."""
+
+    id: str
+    dates: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +144,7 @@ class Area:
     anti_passback: AntiPassback = AntiPassback.OFF
 
 
-Item = Card | Person | Group | Schedule | Door | Area
+Item = Card | Person | Group | Schedule | Holidays | Door | Area
 
 
 def kind_of(item: Item) -> Kind:

@@ -36,11 +36,12 @@ class Reason(StrEnum):
     # denied: the person
     INACTIVE_PERSON = "inactive_person", "The person is not active."
     # denied: time
-    NOT_YET_VALID = "not_yet_valid", "The validity of the card or the person has not begun."
-    EXPIRED = "expired", "The validity of the card or the person is over."
+    NOT_YET_VALID = "not_yet_valid", "The validity of the card, the person or the membership in a group has not begun."
+    EXPIRED = "expired", "The validity of the card, the person or the membership in a group is over."
     # denied: rights
     NO_GROUP = "no_group", "No access group of the person opens this door."
     OUTSIDE_SCHEDULE = "outside_schedule", "A group opens this door, but not at this time."
+    HOLIDAY = "holiday", "A group opens this door at this time, but not on a holiday."
     # denied: the door
     LOCKDOWN = "lockdown", "The door is in lockdown."
     DOOR_DISABLED = "door_disabled", "The door is disabled."

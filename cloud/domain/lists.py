@@ -57,10 +57,10 @@ def applied(before: Items, changes: Iterable[Change]) -> dict[ItemKey, Mapping[s
 
 
 def check_rights(items: Items) -> None:
-    """Raise ContractError when groups, schedules, doors and areas are more than a door can hold in memory."""
+    """Raise ContractError when groups, schedules, holidays, doors and areas are more than a door can hold in memory."""
     size = sum(len(canonical_bytes(item)) for (kind, _), item in items.items() if kind not in (Kind.CARD, Kind.PERSON))
     if size > MAX_RIGHTS_BYTES:
-        raise ContractError(f"groups, schedules, doors and areas: {size} bytes, {MAX_RIGHTS_BYTES} fit")
+        raise ContractError(f"groups, schedules, holidays, doors and areas: {size} bytes, {MAX_RIGHTS_BYTES} fit")
 
 
 def cards(items: Items) -> int:
@@ -94,10 +94,14 @@ def _references(kind: str, document: Mapping[str, Any]) -> Iterable[ItemKey]:
         case Kind.CARD:
             named = [(Kind.PERSON, document["person"])]
         case Kind.PERSON:
-            named = [(Kind.GROUP, group) for group in document.get("groups", ())]
+            named = [
+                (Kind.GROUP, each if isinstance(each, str) else each["group"]) for each in document.get("groups", ())
+            ]
         case Kind.GROUP:
             for grant in document.get("grants", ()):
                 named += [(Kind.DOOR, grant["door"]), (Kind.SCHEDULE, grant.get("schedule"))]
+        case Kind.SCHEDULE:
+            named = [(Kind.HOLIDAYS, document.get("holidays"))]
         case Kind.DOOR:
             named = [(Kind.AREA, document.get("inside")), (Kind.AREA, document.get("outside"))]
     return [(other_kind.value, other) for other_kind, other in named if other is not None]

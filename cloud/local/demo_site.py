@@ -15,7 +15,7 @@ from cloud.domain.lists import Items, dangling, index
 from cloud.errors import CloudError
 
 DEMO_SITE: Final = Path(__file__).resolve().parents[2] / "config" / "demo-site.toml"
-_TABLES: Final = (Kind.AREA, Kind.DOOR, Kind.SCHEDULE, Kind.GROUP, Kind.PERSON)
+_TABLES: Final = (Kind.AREA, Kind.DOOR, Kind.HOLIDAYS, Kind.SCHEDULE, Kind.GROUP, Kind.PERSON)
 _UID: Final = re.compile(r"([0-9A-F]{2}){4,16}")
 _CARD_KEYS: Final = frozenset({"name", "uid", "status", "from", "until"})
 

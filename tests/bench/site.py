@@ -11,7 +11,7 @@ from typing import Any, Final
 from cloud.contract.allowlist import Change, Delta, Head, Snapshot, seal_snapshot, snapshot_name
 from cloud.contract.canonical import sha256_hex
 from cloud.contract.itemcodec import item_json
-from cloud.contract.items import Card, Door, Grant, Group, Item, Person, Schedule, Window
+from cloud.contract.items import Card, Door, Grant, Group, Item, Membership, Person, Schedule, Window
 from tests.rigs.site import LIST_KEY, credential
 
 NAME: Final = "hq"
@@ -33,7 +33,8 @@ def items(cards: int) -> Iterator[Item]:
     yield from (Group(f"g-{number}", (Grant(f"door-{number}"),)) for number in range(_GROUPS))
     for number in range(cards):
         yield Card(credential(uid(number)), f"p-{number}")
-        yield Person(f"p-{number}", groups=(f"g-{number % _GROUPS}", f"g-{number // _GROUPS % _GROUPS}", "staff"))
+        groups = f"g-{number % _GROUPS}", f"g-{number // _GROUPS % _GROUPS}", "staff"
+        yield Person(f"p-{number}", groups=tuple(map(Membership, groups)))
 
 
 def sealed(cards: int) -> bytes:

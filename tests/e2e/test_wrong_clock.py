@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.storage.state import SqliteStateStore
 from cloud.contract.events import GENESIS, Event
-from cloud.contract.items import Card, Door, Grant, Group, Item, Person
+from cloud.contract.items import Card, Door, Grant, Group, Item, Membership, Person
 from cloud.contract.records import unpack
 from tests.rigs import site
 from tests.rigs.certificates import Authority
@@ -68,7 +68,7 @@ def items() -> list[Item]:
         Card(site.credential(site.ALICE), "alice"),
         Card(site.credential(CURRENT), "alice", valid_from=now_s - 30 * day, valid_until=now_s + 30 * day),
         Card(site.credential(PAST), "alice", valid_until=now_s - day),
-        Person("alice", groups=("staff",)),
+        Person("alice", groups=(Membership("staff"),)),
         Group("staff", (Grant("front"),)),
         Door("front"),
     ]

@@ -39,8 +39,8 @@ from cloud.contract.allowlist import (
 )
 from cloud.contract.canonical import canonical_bytes, sha256_hex
 from cloud.contract.errors import ContractError
-from cloud.contract.itemcodec import MAX_WINDOWS, parse_item
-from cloud.contract.items import Card, Grant, Group, Person, Schedule, Window
+from cloud.contract.itemcodec import MAX_DATES, MAX_WINDOWS, parse_item
+from cloud.contract.items import Card, Grant, Group, Membership, Person, Schedule, Window
 from cloud.contract.reasons import Reason
 from cloud.contract.signing import sign
 from tests.fuzz.budget import cases
@@ -267,6 +267,14 @@ EXTREME = [
     days("Antarctica/Troll", [{"days": ["mon"] * 50, "from": "00:00", "to": "24:00"}] * MAX_WINDOWS),
     days("UTC", [{"days": ["mon"], "from": "23:59", "to": "23:59"}] * (MAX_WINDOWS + 1)),
     days("../../etc/passwd", []),
+    {**days("UTC", [{"days": ["mon"], "from": "00:00", "to": "24:00"}]), "holidays": "free"},
+    {**days("Pacific/Apia", [{"days": ["fri"], "from": "22:00", "to": "06:00"}]), "holidays": "gone"},
+    {"v": 1, "kind": "holidays", "id": "free", "dates": ["2027-01-15", "0001-01-01", "9999-12-31"]},
+    {"v": 1, "kind": "holidays", "id": "free", "dates": ["2026-02-30"]},
+    {"v": 1, "kind": "holidays", "id": "free", "dates": ["2027-01-15"] * (MAX_DATES + 1)},
+    {**person(1), "groups": [{"group": "staff", "from": "2027-01-15T08:00:00Z"}, {"group": "staff", "until": ""}]},
+    {**person(1), "groups": [{"group": "staff", "until": "2027-01-15T08:00:00Z"}, "no one"]},
+    {**person(1), "groups": [{"group": "staff", "from": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}]},
     {"v": 1, "kind": "door", "id": "front", "mode": "unlocked", "inside": "front", "outside": "front"},
     {"v": 1, "kind": "credential", "id": "04A1B2C3D4E580"},
     {"v": 1, "kind": [[[]]], "id": {"a": 1}},
@@ -373,7 +381,7 @@ def test_a_decision_looks_at_each_schedule_once() -> None:
     windows = CountedWindows([Window(frozenset({0}), 60, 61)] * MAX_WINDOWS)
     groups = {"g": Group("g", tuple(Grant("front", "s") for _ in range(10_000)))}
     policy = Policy(1, 1, 0, groups=groups, schedules={"s": Schedule("s", "UTC", windows)})
-    holder = Holder(Card(credential(1), "p"), Person("p", groups=("g",) * 10))
+    holder = Holder(Card(credential(1), "p"), Person("p", groups=(Membership("g"),) * 10))
     request = Request("front", Direction.IN, holder, policy, 0.0, None)
     decision = decide(request, DecisionSettings(), Now(mono_s=0.0, wall_s=1_800_000_000.0, known=True))
     assert decision.reason is Reason.OUTSIDE_SCHEDULE

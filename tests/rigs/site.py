@@ -8,7 +8,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.storage.allowlist import SqliteAllowListStore
 from cloud.contract.allowlist import Snapshot
 from cloud.contract.itemcodec import instant_text, item_json
-from cloud.contract.items import AntiPassback, Area, Card, CardStatus, Door, DoorMode, Grant, Group, Item, Person
+from cloud.contract.items import (
+    AntiPassback,
+    Area,
+    Card,
+    CardStatus,
+    Door,
+    DoorMode,
+    Grant,
+    Group,
+    Item,
+    Membership,
+    Person,
+)
 from cloud.contract.signing import credential_hash
 
 CARD_KEY = bytes(range(32))
@@ -37,9 +49,9 @@ def items(
         Card(credential(FELICA_ALICE), "alice"),
         Card(credential(BOB), "bob"),
         Card(credential(MALLORY), "mallory", CardStatus.STOLEN),
-        Person("alice", groups=("staff",)),
-        Person("bob", groups=("staff",)),
-        Person("mallory", groups=("staff",)),
+        Person("alice", groups=(Membership("staff"),)),
+        Person("bob", groups=(Membership("staff"),)),
+        Person("mallory", groups=(Membership("staff"),)),
         Group("staff", tuple(Grant(door) for door in doors)),
         Area("hq", kind),
         Area("street"),

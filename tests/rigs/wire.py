@@ -19,7 +19,9 @@ from cloud.contract.items import (
     DoorMode,
     Grant,
     Group,
+    Holidays,
     Item,
+    Membership,
     Person,
     Schedule,
     Window,
@@ -40,11 +42,14 @@ _grants = st.lists(st.builds(Grant, ids, _maybe_id), max_size=4).map(tuple)
 _days = st.frozensets(st.integers(0, 6), min_size=1)
 _windows = st.lists(st.builds(Window, _days, st.integers(0, 1439), st.integers(0, 1440)), max_size=4).map(tuple)
 _bounds = st.none() | seconds
+_memberships = st.lists(st.builds(Membership, ids, _bounds, _bounds), max_size=4).map(tuple)
+_zones = st.sampled_from(["UTC", "Europe/Berlin", "America/Argentina/Ushuaia"])
 items: SearchStrategy[Item] = st.one_of(
     st.builds(Card, hashes, ids, st.sampled_from(CardStatus), _bounds, _bounds),
-    st.builds(Person, ids, st.booleans(), st.lists(ids, max_size=4).map(tuple), _bounds, _bounds),
+    st.builds(Person, ids, st.booleans(), _memberships, _bounds, _bounds),
     st.builds(Group, ids, _grants),
-    st.builds(Schedule, ids, st.sampled_from(["UTC", "Europe/Berlin", "America/Argentina/Ushuaia"]), _windows),
+    st.builds(Schedule, ids, _zones, _windows, _maybe_id),
+    st.builds(Holidays, ids, st.frozensets(st.dates(), max_size=4)),
     st.builds(Door, ids, st.sampled_from(DoorMode), _maybe_id, _maybe_id),
     st.builds(Area, ids, st.sampled_from(AntiPassback)),
 )

@@ -11,7 +11,7 @@ ITEMS: Final[tuple[Raw, ...]] = (
     card(1, status="active", **{"from": "2026-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z"}),
     card(2, status="lost"),
     person(1, "staff", active=True, until="2030-01-01T00:00:00Z"),
-    person(2, "staff", "night"),
+    {**person(2, "staff"), "groups": ["staff", {"group": "night", "until": "2030-01-01T00:00:00Z"}]},
     group("staff", "front"),
     {"v": 1, "kind": "group", "id": "night", "grants": [{"door": "front", "schedule": "days"}]},
     {
@@ -20,7 +20,9 @@ ITEMS: Final[tuple[Raw, ...]] = (
         "id": "days",
         "zone": "Europe/Berlin",
         "windows": [{"days": ["mon", "sun"], "from": "22:00", "to": "06:00"}],
+        "holidays": "free",
     },
+    {"v": 1, "kind": "holidays", "id": "free", "dates": ["2027-01-01"]},
     {**door("front"), "inside": "hq", "outside": "street"},
     {"v": 1, "kind": "area", "id": "hq", "anti_passback": "hard"},
 )

@@ -1,13 +1,13 @@
 """The decision as a truth table: every reason, the order of the checks, and the words."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from math import inf, nan
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.core.decision import MAX_NAMED, decide
+from agent.core.decision import decide
 from agent.core.model import (
     ClockPolicy,
     Decision,
@@ -19,6 +19,7 @@ from agent.core.model import (
     Request,
     StalePolicy,
 )
+from agent.core.rights import MAX_NAMED
 from cloud.contract.items import (
     AntiPassback,
     Area,
@@ -28,6 +29,8 @@ from cloud.contract.items import (
     DoorMode,
     Grant,
     Group,
+    Holidays,
+    Membership,
     Person,
     Schedule,
     Window,
@@ -37,11 +40,22 @@ from cloud.contract.reasons import Reason
 ZONE = "Europe/Berlin"
 ISSUED_S = int(datetime(2026, 3, 1, tzinfo=ZoneInfo(ZONE)).timestamp())
 OFFICE_HOURS = Schedule("office-hours", ZONE, (Window(frozenset(range(5)), 7 * 60, 18 * 60),))
+NIGHTS = Schedule("nights", ZONE, (Window(frozenset(range(5)), 22 * 60, 6 * 60),), "holidays")
+SCHEDULES = {
+    "office-hours": OFFICE_HOURS,
+    "work-days": replace(OFFICE_HOURS, id="work-days", holidays="holidays"),
+    "nights": NIGHTS,
+    "lost-days": replace(OFFICE_HOURS, id="lost-days", holidays="no-such-holidays"),
+}
+HOLIDAYS = {"holidays": Holidays("holidays", frozenset({date(2026, 4, 3), date(2026, 4, 6)}))}
 GROUPS = {
     "staff": Group("staff", (Grant("lobby", "office-hours"), Grant("lab", "office-hours"))),
     "wardens": Group("wardens", (Grant("lobby"),)),
     "visitors": Group("visitors", (Grant("canteen"),)),
     "ghosts": Group("ghosts", (Grant("lobby", "no-such-schedule"),)),
+    "workers": Group("workers", (Grant("lobby", "work-days"),)),
+    "watch": Group("watch", (Grant("lobby", "nights"),)),
+    "losers": Group("losers", (Grant("lobby", "lost-days"),)),
 }
 DENY, UNTIMED_ONLY, IGNORE = ClockPolicy.DENY, ClockPolicy.UNTIMED_ONLY, ClockPolicy.IGNORE_SCHEDULES
 
@@ -53,6 +67,7 @@ def at(text: str) -> Now:
 
 NOON, NIGHT, NO_CLOCK = at("2026-03-04 12:00"), at("2026-03-06 19:30"), Now(0.0, 0.0, known=False)
 NOON_S = int(NOON.wall_s)
+GOOD_FRIDAY, EASTER_MONDAY = at("2026-04-03 12:00"), at("2026-04-06 12:00")
 
 PLAIN = DecisionSettings()
 
@@ -68,7 +83,7 @@ class Scene:
     card_from: int | None = None
     card_until: int | None = None
     active: bool = True
-    groups: tuple[str, ...] = ("staff",)
+    groups: tuple[str | Membership, ...] = ("staff",)
     from_s: int | None = None
     until_s: int | None = None
     door: str = "lobby"
@@ -87,12 +102,14 @@ class Scene:
             version=7,
             issued_s=ISSUED_S,
             groups=GROUPS,
-            schedules={"office-hours": OFFICE_HOURS},
+            schedules=SCHEDULES,
+            holidays=HOLIDAYS,
             doors={self.door: Door(self.door, self.mode, self.inside, "street")},
             areas={"building": Area("building", self.anti_passback)},
         )
         card = Card("0" * 32, "anna", self.status, self.card_from, self.card_until)
-        person = Person("anna", self.active, self.groups, self.from_s, self.until_s) if self.person_listed else None
+        groups = tuple(Membership(it) if isinstance(it, str) else it for it in self.groups)
+        person = Person("anna", self.active, groups, self.from_s, self.until_s) if self.person_listed else None
         holder = Holder(card, person) if self.known else None
         return Request(self.door, self.direction, holder, policy if self.listed else None, self.age_s, self.area)
 
@@ -108,7 +125,7 @@ def clock(policy: ClockPolicy) -> DecisionSettings:
     return DecisionSettings(clock_policy=policy)
 
 
-S, R = Scene, Reason
+S, R, M = Scene, Reason, Membership
 TABLE = [
     # the list and the card
     (S(), R.ALLOWED),
@@ -145,9 +162,34 @@ TABLE = [
     (S(now=NIGHT, groups=("staff", "wardens")), R.ALLOWED),
     (S(now=NIGHT, groups=("wardens", "staff")), R.ALLOWED),
     (S(door="cellar"), R.NO_GROUP),
+    # memberships, to the second: from <= now < until; among what keeps a door shut the nearest to opening is told
+    (S(groups=(M("staff", NOON_S),)), R.ALLOWED),
+    (S(groups=(M("staff", NOON_S + 1),)), R.NOT_YET_VALID),
+    (S(groups=(M("staff", None, NOON_S + 1),)), R.ALLOWED),
+    (S(groups=(M("staff", None, NOON_S),)), R.EXPIRED),
+    (S(groups=(M("staff", None, NOON_S), M("staff", NOON_S))), R.ALLOWED),  # again, without a gap
+    (S(groups=(M("staff", None, NOON_S), M("wardens", NOON_S + 1))), R.NOT_YET_VALID),
+    (S(groups=(M("wardens", None, 1), "staff")), R.ALLOWED),
+    (S(groups=(M("wardens", None, 1), "staff"), now=NIGHT), R.OUTSIDE_SCHEDULE),
+    (S(groups=(M("wardens", 2**40), "staff"), now=NIGHT), R.OUTSIDE_SCHEDULE),
+    (S(groups=(M("staff", None, 1),), now=NIGHT), R.EXPIRED),  # at no hour would it open
+    (S(groups=(M("visitors", None, 1), M("ghosts", 2**40), M("no-such-group", 2**40))), R.NO_GROUP),
+    # holidays
+    (S(groups=("workers",)), R.ALLOWED),
+    (S(groups=("workers",), now=NIGHT), R.OUTSIDE_SCHEDULE),
+    (S(groups=("workers",), now=GOOD_FRIDAY), R.HOLIDAY),
+    (S(groups=("workers",), now=at("2026-04-03 18:00")), R.OUTSIDE_SCHEDULE),
+    (S(groups=("workers", "staff"), now=GOOD_FRIDAY), R.ALLOWED),
+    (S(groups=("watch", M("wardens", 2**40), "workers"), now=EASTER_MONDAY), R.HOLIDAY),
+    (S(groups=("watch",), now=at("2026-04-03 05:59")), R.ALLOWED),  # the night before runs on to its end
+    (S(groups=("watch",), now=at("2026-04-03 22:00")), R.HOLIDAY),
+    (S(groups=("watch",), now=at("2026-04-04 05:59")), R.HOLIDAY),  # the night of a holiday never began
+    (S(groups=("losers",)), R.NO_GROUP),  # a schedule whose calendar is missing opens nothing
+    (S(groups=("losers", "wardens")), R.ALLOWED),
     # a door that stands unlocked asks for no group, but still for a good card and person
     (S(mode=DoorMode.UNLOCKED), R.DOOR_UNLOCKED),
     (S(mode=DoorMode.UNLOCKED, groups=()), R.DOOR_UNLOCKED),
+    (S(mode=DoorMode.UNLOCKED, groups=(M("staff", None, 1),)), R.DOOR_UNLOCKED),
     (S(mode=DoorMode.UNLOCKED, now=NIGHT), R.DOOR_UNLOCKED),
     (S(mode=DoorMode.UNLOCKED, known=False), R.UNKNOWN_CARD),
     (S(mode=DoorMode.UNLOCKED, status=CardStatus.STOLEN), R.STOLEN),
@@ -161,6 +203,9 @@ TABLE = [
     (S(age_s=3600.1, settings=stale(StalePolicy.GROUPS_ONLY)), R.STALE_ALLOWLIST),
     (S(age_s=3600.1, settings=stale(StalePolicy.GROUPS_ONLY, "wardens")), R.STALE_ALLOWLIST),
     (S(age_s=3600.1, settings=stale(StalePolicy.GROUPS_ONLY, "wardens", "staff")), R.ALLOWED),
+    (S(age_s=inf, settings=stale(StalePolicy.GROUPS_ONLY, "wardens"), groups=("staff", M("wardens", None, 1))),
+     R.STALE_ALLOWLIST),
+    (S(age_s=inf, settings=stale(StalePolicy.GROUPS_ONLY, "wardens"), groups=("staff", M("wardens", 1))), R.ALLOWED),
     (S(age_s=nan, settings=stale(StalePolicy.GROUPS_ONLY)), R.STALE_ALLOWLIST),
     (S(age_s=inf, settings=stale(StalePolicy.GROUPS_ONLY, "staff"), now=NIGHT), R.OUTSIDE_SCHEDULE),
     # the mode of the door
@@ -187,6 +232,12 @@ TABLE = [
     (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), groups=("wardens",), card_until=2**40), R.CLOCK_UNKNOWN),
     (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), groups=("wardens",), from_s=1), R.CLOCK_UNKNOWN),
     (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), groups=("wardens",), until_s=2**40), R.CLOCK_UNKNOWN),
+    (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), groups=(M("wardens", 1),)), R.CLOCK_UNKNOWN),
+    (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), groups=(M("wardens", None, 2**40),)), R.CLOCK_UNKNOWN),
+    (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), groups=(M("wardens", 1), "wardens")), R.ALLOWED),
+    (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), groups=(M("visitors", 1),)), R.NO_GROUP),
+    (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), groups=("workers",)), R.CLOCK_UNKNOWN),
+    (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), groups=("losers",)), R.NO_GROUP),
     (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), mode=DoorMode.UNLOCKED), R.DOOR_UNLOCKED),
     (S(now=NO_CLOCK, settings=clock(UNTIMED_ONLY), mode=DoorMode.UNLOCKED, until_s=2**40), R.CLOCK_UNKNOWN),
     (S(now=NO_CLOCK, settings=clock(IGNORE)), R.ALLOWED),
@@ -197,6 +248,11 @@ TABLE = [
     (S(now=NO_CLOCK, settings=clock(IGNORE), card_until=ISSUED_S + 1), R.ALLOWED),
     (S(now=NO_CLOCK, settings=clock(IGNORE), until_s=ISSUED_S), R.EXPIRED),
     (S(now=NO_CLOCK, settings=clock(IGNORE), until_s=ISSUED_S + 1), R.ALLOWED),
+    (S(now=NO_CLOCK, settings=clock(IGNORE), groups=(M("staff", 2**40),)), R.ALLOWED),
+    (S(now=NO_CLOCK, settings=clock(IGNORE), groups=(M("staff", None, ISSUED_S),)), R.EXPIRED),
+    (S(now=NO_CLOCK, settings=clock(IGNORE), groups=(M("staff", None, ISSUED_S + 1),)), R.ALLOWED),
+    (S(now=NO_CLOCK, settings=clock(IGNORE), groups=("workers",)), R.ALLOWED),
+    (S(now=NO_CLOCK, settings=clock(IGNORE), groups=("losers",)), R.NO_GROUP),
     (S(now=NO_CLOCK, settings=clock(IGNORE), mode=DoorMode.LOCKDOWN), R.LOCKDOWN),
     # a clock that shows no possible time is no clock
     (S(now=Now(0.0, nan, known=True), settings=clock(DENY)), R.CLOCK_UNKNOWN),
@@ -296,6 +352,38 @@ def test_the_trace_lists_each_check_and_stops_at_the_first_that_fails() -> None:
             ),
         ),
         (S(now=NO_CLOCK), "group staff opens lobby: schedule office-hours needs a known time"),
+        (
+            S(groups=("workers",), now=GOOD_FRIDAY),
+            (
+                "group workers opens lobby: schedule work-days is closed because 2026-04-03 is a holiday in calendar "
+                "holidays, opens Tue 07:00 (Europe/Berlin)"
+            ),
+        ),
+        (
+            S(groups=("losers",)),
+            (
+                "no group of person anna opens lobby; group losers opens nothing here: "
+                "calendar no-such-holidays of its schedule lost-days is not on the allow-list"
+            ),
+        ),
+        (
+            S(groups=(M("wardens", None, NOON_S), M("staff", NOON_S + 60))),
+            (
+                "group staff opens lobby: the membership is valid from 2026-03-04T11:01:00Z; "
+                "group wardens opens lobby: the membership was valid until 2026-03-04T11:00:00Z"
+            ),
+        ),
+        (
+            S(now=NO_CLOCK, groups=(M("wardens", 1),)),
+            "group wardens opens lobby: the membership has a validity, and this door does not know the time",
+        ),
+        (
+            S(now=NO_CLOCK, settings=clock(IGNORE), groups=(M("wardens", None, ISSUED_S),)),
+            (
+                "group wardens opens lobby: the membership was valid until 2026-02-28T23:00:00Z, "
+                "and the list was published at 2026-02-28T23:00:00Z"
+            ),
+        ),
         (S(mode=DoorMode.UNLOCKED), "the door is in unlocked mode, so groups and schedules are not asked"),
         (S(now=NIGHT, groups=("staff",) * 10), "and 7 more"),
         (S(groups=tuple(f"gone-{n}" for n in range(10))), "and 8 more"),

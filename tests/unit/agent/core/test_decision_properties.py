@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from math import inf
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ from cloud.contract.items import (
     DoorMode,
     Grant,
     Group,
+    Holidays,
+    Membership,
     Person,
     Schedule,
     Window,
@@ -46,11 +49,12 @@ def by_id(build: Callable[[str], SearchStrategy[T]]) -> SearchStrategy[dict[str,
 
 NONE = st.none()
 ids = mostly(st.sampled_from("ab"), st.just("c"))
-some_ids = st.lists(ids, min_size=1, max_size=3).map(tuple)
 bounds = mostly(NONE, st.integers(NOON_S - 2, NOON_S + 2) | st.integers(-(2**70), 2**70))
 modes = mostly(st.sampled_from([DoorMode.NORMAL, DoorMode.UNLOCKED]), st.sampled_from(DoorMode))
 zones = mostly(st.sampled_from(["Europe/Berlin", "Pacific/Apia"]), st.just("Atlantis/Poseidonis"))
 windows = st.builds(Window, st.frozensets(st.integers(0, 6), min_size=3), st.integers(0, 1439), st.integers(0, 1440))
+memberships = st.lists(st.builds(Membership, ids, bounds, bounds), min_size=1, max_size=3).map(tuple)
+days_off = st.frozensets(st.dates(date(2026, 3, 2), date(2026, 3, 6)), max_size=3)
 grants = st.builds(Grant, ids, NONE | ids)
 policies = st.builds(
     Policy,
@@ -58,11 +62,14 @@ policies = st.builds(
     version=st.just(1),
     issued_s=st.integers(NOON_S - 2, NOON_S + 2),
     groups=by_id(lambda name: st.builds(Group, st.just(name), st.lists(grants, min_size=1, max_size=3).map(tuple))),
-    schedules=by_id(lambda name: st.builds(Schedule, st.just(name), zones, st.lists(windows, max_size=2).map(tuple))),
+    schedules=by_id(
+        lambda name: st.builds(Schedule, st.just(name), zones, st.lists(windows, max_size=2).map(tuple), NONE | ids)
+    ),
+    holidays=by_id(lambda name: st.builds(Holidays, st.just(name), days_off)),
     doors=by_id(lambda name: st.builds(Door, st.just(name), modes, NONE | ids)),
     areas=by_id(lambda name: st.builds(Area, st.just(name), st.sampled_from(AntiPassback))),
 )
-persons = st.builds(Person, st.just("p"), mostly(st.just(True), st.just(False)), some_ids, bounds, bounds)
+persons = st.builds(Person, st.just("p"), mostly(st.just(True), st.just(False)), memberships, bounds, bounds)
 cards = st.builds(
     Card,
     st.just("0" * 32),
@@ -155,6 +162,19 @@ def in_mode(mode: DoorMode) -> Callable[[Policy, str], Policy]:
     return change
 
 
+def over(person: Person) -> Person:
+    return replace(person, groups=tuple(replace(it, valid_until=0) for it in person.groups))
+
+
+def to_come(person: Person) -> Person:
+    return replace(person, groups=tuple(replace(it, valid_from=2**70) for it in person.groups))
+
+
+def always_off(policy: Policy) -> dict[str, Holidays]:
+    every_day = frozenset(date(2026, 2, 1) + timedelta(days=day) for day in range(60))
+    return {name: Holidays(name, every_day) for name in policy.holidays}
+
+
 WORSE = [
     Worse("the list is lost", lambda request: replace(request, policy=None)),
     Worse("the card is not listed", lambda request: replace(request, holder=None)),
@@ -164,8 +184,12 @@ WORSE = [
     Worse("the person is not active", on_person(lambda person: replace(person, active=False))),
     Worse("the person has expired", on_person(lambda person: replace(person, valid_until=0))),
     Worse("the person leaves a group", on_person(lambda person: replace(person, groups=person.groups[1:]))),
+    Worse("the memberships are over", on_person(over)),
+    Worse("the memberships begin later", on_person(to_come)),
     Worse("the groups are gone", on_policy(lambda policy, _door: replace(policy, groups={}))),
     Worse("the schedules are gone", on_policy(lambda policy, _door: replace(policy, schedules={}))),
+    Worse("the holidays are gone", on_policy(lambda policy, _door: replace(policy, holidays={}))),
+    Worse("every day is a holiday", on_policy(lambda policy, _door: replace(policy, holidays=always_off(policy)))),
     Worse("lockdown", on_policy(in_mode(DoorMode.LOCKDOWN))),
     Worse("disabled", on_policy(in_mode(DoorMode.DISABLED))),
     Worse("the list grows old", lambda request: replace(request, list_age_s=inf)),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.core.schedule import HORIZON_S, last_change, next_change, open_at
+from agent.core.schedule import HORIZON_S, holiday_at, last_change, next_change, open_at
 from cloud.contract.items import Schedule, Window
 
 MON, TUE, WED, THU, FRI, SAT, SUN = range(7)
@@ -278,25 +278,63 @@ def test_windows_that_touch_are_one_stretch(days: Iterable[int]) -> None:
         assert last_change(it, noon) == utc("2026-03-02 00:00:00")
 
 
+NEW_YEAR = frozenset({date(2027, 1, 1)})
+"""A Friday."""
+
+
+def test_no_window_begins_on_a_holiday() -> None:
+    """The day itself is closed; the days around it are not, nor is the same day without the calendar."""
+    it = schedule("Europe/Berlin", window(EVERY_DAY, "07:00", "18:00"))
+    noon = [local("Europe/Berlin", f"{day} 12:00") for day in ("2026-12-31", "2027-01-01", "2027-01-02")]
+    assert [open_at(it, at, NEW_YEAR) for at in noon] == [True, False, True]
+    assert [holiday_at(it, at, NEW_YEAR) for at in noon] == [None, date(2027, 1, 1), None]
+    assert open_at(it, noon[1])
+    before, after = local("Europe/Berlin", "2026-12-31 18:00"), local("Europe/Berlin", "2027-01-02 07:00")
+    assert next_change(it, noon[1], NEW_YEAR) == after
+    assert last_change(it, noon[1], NEW_YEAR) == before
+
+
+def test_a_night_that_began_before_a_holiday_runs_to_its_end() -> None:
+    """And the one that would begin on it does not, not even its part on the next day."""
+    it = schedule("Europe/Berlin", window(EVERY_DAY, "22:00", "06:00"))
+    assert open_at(it, local("Europe/Berlin", "2027-01-01 05:59"), NEW_YEAR)
+    for closed in ("2027-01-01 22:00", "2027-01-02 05:59"):
+        assert not open_at(it, local("Europe/Berlin", closed), NEW_YEAR)
+        assert holiday_at(it, local("Europe/Berlin", closed), NEW_YEAR) == date(2027, 1, 1)
+    assert holiday_at(it, local("Europe/Berlin", "2027-01-01 12:00"), NEW_YEAR) is None  # closed anyway
+    assert open_at(it, local("Europe/Berlin", "2027-01-02 22:00"), NEW_YEAR)
+
+
+def test_a_holiday_is_a_date_of_the_schedules_own_zone() -> None:
+    """It comes to Auckland eleven hours before UTC, to New York five hours after."""
+    for zone, begins in (("Pacific/Auckland", "2026-12-31 11:00:00"), ("America/New_York", "2027-01-01 05:00:00")):
+        always = schedule(zone, window(EVERY_DAY, "00:00", "24:00"))
+        assert open_at(always, utc(begins) - 1, NEW_YEAR)
+        assert not open_at(always, utc(begins), NEW_YEAR)
+        assert next_change(always, utc(begins) - 1, NEW_YEAR) == utc(begins)
+        assert next_change(always, utc(begins), NEW_YEAR) == utc(begins) + 86_400
+        assert last_change(always, utc(begins) + 86_400, NEW_YEAR) == utc(begins) + 86_400
+
+
 # An oracle that shares nothing with the code but the zone database: it counts minutes of real dates in sets.
 
 
-def minutes_open(it: Schedule, around: date) -> set[int]:
+def minutes_open(it: Schedule, around: date, holidays: frozenset[date]) -> set[int]:
     """Wall-clock minutes, counted from the year 1, that windows of the days near this one hold."""
     held: set[int] = set()
     for day in (around + timedelta(days=offset) for offset in (-2, -1, 0, 1)):
         for each in it.windows:
-            if day.isoweekday() - 1 in each.days:
+            if day.isoweekday() - 1 in each.days and day not in holidays:
                 first = day.toordinal() * 1440 + each.start
                 last = day.toordinal() * 1440 + each.end + (1440 if each.end <= each.start else 0)
                 held.update(range(first, last))
     return held
 
 
-def oracle(it: Schedule, unix_s: int) -> bool:
+def oracle(it: Schedule, unix_s: int, holidays: frozenset[date]) -> bool:
     aware = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=unix_s)).astimezone(ZoneInfo(it.zone))
     shown = aware.date().toordinal() * 1440 + (aware.hour * 3600 + aware.minute * 60 + aware.second) // 60
-    return shown in minutes_open(it, aware.date())
+    return shown in minutes_open(it, aware.date(), holidays)
 
 
 def changes_of_clocks() -> list[tuple[str, int]]:
@@ -328,33 +366,43 @@ def generated(zone: str, some: list[Window]) -> Schedule:
     return Schedule("s", zone, tuple(some))
 
 
+holiday_offsets = st.lists(st.integers(-9, 9), max_size=5)
+"""Days from the moment; none in many a case."""
+
+
+def days_off(zone: str, unix_s: int, offsets: list[int]) -> frozenset[date]:
+    today = datetime.fromtimestamp(unix_s, ZoneInfo(zone)).date()
+    return frozenset(today + timedelta(days=offset) for offset in offsets)
+
+
 @settings(max_examples=1200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(moment=moments, some=st.lists(windows, max_size=3))
-def test_open_at_agrees_with_counting_minutes(moment: tuple[str, int], some: list[Window]) -> None:
+@given(moment=moments, some=st.lists(windows, max_size=3), offsets=holiday_offsets)
+def test_open_at_agrees_with_counting_minutes(moment: tuple[str, int], some: list[Window], offsets: list[int]) -> None:
     """6,000 generated cases, half of them around changes of clocks: five instants of each schedule."""
     zone, unix_s = moment
-    it = generated(zone, some)
+    it, off = generated(zone, some), days_off(zone, unix_s, offsets)
     hour = unix_s - unix_s % 3600
     for at in (unix_s, hour, hour - 1, hour + 1800, unix_s + 43_200):
-        assert open_at(it, at) is oracle(it, at)
+        assert open_at(it, at, off) is oracle(it, at, off)
+        assert (holiday_at(it, at, off) is not None) is (open_at(it, at) and not open_at(it, at, off))
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-@given(moment=moments, some=st.lists(windows, max_size=3))
-def test_changes_are_where_the_answer_changes(moment: tuple[str, int], some: list[Window]) -> None:
+@given(moment=moments, some=st.lists(windows, max_size=3), offsets=holiday_offsets)
+def test_changes_are_where_the_answer_changes(moment: tuple[str, int], some: list[Window], offsets: list[int]) -> None:
     """Between the last and the next change the answer never differs, and at both it does."""
     zone, unix_s = moment
-    it = generated(zone, some)
-    answer = open_at(it, unix_s)
-    following, last = next_change(it, unix_s), last_change(it, unix_s)
+    it, off = generated(zone, some), days_off(zone, unix_s, offsets)
+    answer = open_at(it, unix_s, off)
+    following, last = next_change(it, unix_s, off), last_change(it, unix_s, off)
     stop = unix_s + HORIZON_S if following is None else following
     start = unix_s - HORIZON_S if last is None else last
     if following is not None:
         assert unix_s < following <= unix_s + HORIZON_S
-        assert open_at(it, following) is not answer
+        assert open_at(it, following, off) is not answer
     if last is not None:
         assert unix_s - HORIZON_S <= last <= unix_s
-        assert open_at(it, last) is answer
-        assert open_at(it, last - 1) is not answer
-    assert all(open_at(it, at) is answer for at in range(start, unix_s, 60))
-    assert all(open_at(it, at) is answer for at in range(stop - 1, unix_s, -60))
+        assert open_at(it, last, off) is answer
+        assert open_at(it, last - 1, off) is not answer
+    assert all(open_at(it, at, off) is answer for at in range(start, unix_s, 60))
+    assert all(open_at(it, at, off) is answer for at in range(stop - 1, unix_s, -60))

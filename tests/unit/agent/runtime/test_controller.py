@@ -28,7 +28,7 @@ from agent.runtime.messages import (
 from agent.runtime.presence import Presence
 from agent.runtime.recorder import Recorder
 from agent.system_clock import SystemClock
-from cloud.contract.items import Card, Door, DoorMode, Grant, Group, Person
+from cloud.contract.items import Card, Door, DoorMode, Grant, Group, Membership, Person
 from cloud.contract.reasons import Reason
 from tests.rigs.fakes import FakeLock, MemoryState, SealingJournal
 
@@ -53,7 +53,7 @@ class Lists:
         """Alice, or nobody."""
         policy = self.policy()
         known = credential == ALICE
-        return (Holder(Card(ALICE, "alice"), Person("alice", groups=("staff",))) if known else None), policy
+        return (Holder(Card(ALICE, "alice"), Person("alice", groups=(Membership("staff"),))) if known else None), policy
 
     def count_cards(self) -> int:
         """One."""

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,18 @@ from agent.ports import ListPosition, RefusedItem
 from agent.storage.allowlist import SqliteAllowListReader, SqliteAllowListStore
 from cloud.contract.allowlist import Change
 from cloud.contract.itemcodec import instant
-from cloud.contract.items import Card, CardStatus, DoorMode, Person
+from cloud.contract.items import Card, CardStatus, DoorMode, Holidays, Membership, Person
 from tests.rigs.lists import AT, Raw, card, credential, delete, delta, door, group, person, put, snapshot
 
 _SITE = [
     card(1, until="2030-01-01T00:00:00Z"),
     card(2, status="lost"),
     card(3, person="p-nobody"),
-    person(1, "staff", "night"),
+    {**person(1), "groups": ["staff", {"group": "night", "until": AT}, {"group": "day", "from": AT, "until": AT}]},
     person(2, active=False),
     group("staff", "front", "back"),
-    {"v": 1, "kind": "schedule", "id": "days", "zone": "Europe/Berlin", "windows": []},
+    {"v": 1, "kind": "schedule", "id": "days", "zone": "Europe/Berlin", "windows": [], "holidays": "free"},
+    {"v": 1, "kind": "holidays", "id": "free", "dates": ["2027-01-01"]},
     door("front", "lockdown"),
     {"v": 1, "kind": "area", "id": "lobby", "anti_passback": "hard"},
 ]
@@ -60,14 +62,18 @@ def test_snapshot_is_found_again_item_by_item(store: SqliteAllowListStore, reade
     assert (applied.position, applied.cards, applied.refused) == (ListPosition(3, 7), 3, ())
     holder, policy = reader.find(credential(1))
     until = instant("2030-01-01T00:00:00Z")
+    at = instant(AT)
+    memberships = Membership("staff"), Membership("night", None, at), Membership("day", at, at)
     assert holder == Holder(
-        Card(credential(1), "p-1", CardStatus.ACTIVE, None, until), Person("p-1", True, ("staff", "night"))
+        Card(credential(1), "p-1", CardStatus.ACTIVE, None, until),
+        Person("p-1", True, memberships),
     )
     assert policy is not None
     assert (policy.epoch, policy.version, policy.issued_s) == (3, 7, instant(AT))
     assert policy.doors["front"].mode is DoorMode.LOCKDOWN
     assert [grant.door for grant in policy.groups["staff"].grants] == ["front", "back"]
-    assert list(policy.schedules) == ["days"]
+    assert policy.schedules["days"].holidays == "free"
+    assert policy.holidays == {"free": Holidays("free", frozenset({date(2027, 1, 1)}))}
     assert list(policy.areas) == ["lobby"]
     assert reader.find(credential(2))[0] == Holder(
         Card(credential(2), "p-2", CardStatus.LOST), Person("p-2", active=False)

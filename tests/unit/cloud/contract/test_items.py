@@ -1,5 +1,6 @@
 """The items of an allow-list: what a door takes, and what it keeps out with words that give nothing away."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from cloud.contract.canonical import canonical_bytes, parse_canonical
 from cloud.contract.errors import ContractError, UnknownVersionError
-from cloud.contract.itemcodec import instant, instant_text, item_json, parse_item
-from cloud.contract.items import Card, Item, Kind, Person, Window, kind_of
+from cloud.contract.itemcodec import MAX_DATES, instant, instant_text, item_json, parse_item
+from cloud.contract.items import Card, Holidays, Item, Kind, Membership, Person, Window, kind_of
 from tests.rigs.wire import items, json_values, mangled, only_contract_errors, seconds
 
 CARD = {"v": 1, "kind": "card", "id": "ab" * 16, "person": "anna"}
@@ -17,6 +18,7 @@ PERSON = {"v": 1, "kind": "person", "id": "anna", "groups": ["staff"]}
 GROUP = {"v": 1, "kind": "group", "id": "staff", "grants": [{"door": "lobby", "schedule": None}]}
 WINDOW = {"days": ["mon", "fri"], "from": "22:00", "to": "06:00"}
 SCHEDULE = {"v": 1, "kind": "schedule", "id": "night", "zone": "Europe/Berlin", "windows": [WINDOW]}
+HOLIDAYS = {"v": 1, "kind": "holidays", "id": "public", "dates": ["2026-12-25", "2027-01-01"]}
 DOOR = {"v": 1, "kind": "door", "id": "lobby"}
 AREA = {"v": 1, "kind": "area", "id": "building", "anti_passback": "hard"}
 
@@ -30,7 +32,7 @@ def test_an_item_survives_the_wire(item: Item) -> None:
     assert document["kind"] == kind_of(item)
 
 
-@pytest.mark.parametrize("document", [CARD, PERSON, GROUP, SCHEDULE, DOOR, AREA])
+@pytest.mark.parametrize("document", [CARD, PERSON, GROUP, SCHEDULE, HOLIDAYS, DOOR, AREA])
 def test_the_plain_item_of_each_kind_is_taken(document: dict[str, Any]) -> None:
     """The examples that the refusals below are variations of."""
     assert kind_of(parse_item(document)) == document["kind"]
@@ -51,6 +53,32 @@ def test_a_window_is_minutes_of_numbered_days() -> None:
     parsed = parse_item({**SCHEDULE, "windows": [{**WINDOW, "to": "24:00"}]})
     assert item_json(parsed)["windows"] == [{**WINDOW, "to": "24:00"}]
     assert getattr(parsed, "windows") == (Window(frozenset({0, 4}), 1320, 1440),)  # noqa: B009 - of one kind only
+
+
+def test_a_membership_without_bounds_is_written_as_it_always_was() -> None:
+    """The plain id, so that lists of before read the same; both forms of it are taken."""
+    bounded = {"group": "night", "until": "2026-03-01T08:00:00Z"}
+    parsed = parse_item({**PERSON, "groups": ["staff", {"group": "night"}, bounded]})
+    assert parsed == Person(
+        "anna", groups=(Membership("staff"), Membership("night"), Membership("night", None, 1_772_352_000))
+    )
+    assert item_json(parsed)["groups"] == ["staff", "night", bounded]
+
+
+def test_a_schedule_without_holidays_is_written_as_it_always_was() -> None:
+    """Doors of an earlier release go on reading it."""
+    assert item_json(parse_item(SCHEDULE)) == SCHEDULE
+    assert item_json(parse_item({**SCHEDULE, "holidays": "public"})) == {**SCHEDULE, "holidays": "public"}
+    assert parse_item({**SCHEDULE, "holidays": None}) == parse_item(SCHEDULE)
+
+
+def test_holidays_are_written_sorted_and_each_once() -> None:
+    """Whatever order they came in."""
+    new_year, christmas = "2027-01-01", "2026-12-25"
+    parsed = parse_item({**HOLIDAYS, "dates": [new_year, christmas, new_year]})
+    assert parsed == Holidays("public", frozenset({date(2027, 1, 1), date(2026, 12, 25)}))
+    assert item_json(parsed)["dates"] == [christmas, new_year]
+    assert parse_item({"v": 1, "kind": "holidays", "id": "none"}) == Holidays("none")
 
 
 def window(**changes: Any) -> dict[str, Any]:
@@ -74,7 +102,12 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("08:00:60", {**CARD, "until": "2026-03-01T08:00:60Z"}),
     ("active is neither", {**PERSON, "active": 1}),
     ("groups is not a list", {**PERSON, "groups": "staff"}),
-    ("groups is not an id", {**PERSON, "groups": [["staff"]]}),
+    ("groups holds something", {**PERSON, "groups": [["staff"]]}),
+    ("groups holds something", {**PERSON, "groups": [{"group": "staff", "to": None}]}),
+    ("group is not an id", {**PERSON, "groups": [{"from": "2026-03-01T08:00:00Z"}]}),
+    ("group is not an id", {**PERSON, "groups": [{"group": "x" * 65}]}),
+    ("until is not a string", {**PERSON, "groups": [{"group": "staff", "until": 1_772_000_000}]}),
+    ("not an instant", {**PERSON, "groups": [{"group": "staff", "from": "2026-03-01"}]}),
     ("groups is not an id", {**PERSON, "groups": ["x" * 65]}),
     ("grants is not a list", {**GROUP, "grants": {}}),
     ("grants holds something", {**GROUP, "grants": ["lobby"]}),
@@ -105,6 +138,16 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("not a time of day", window(**{"from": 480})),
     ("not a time of day", window(to="0٣:00")),
     ("can't begin at 24:00", window(**{"from": "24:00"})),
+    ("holidays is not an id", {**SCHEDULE, "holidays": ["public"]}),
+    ("dates is not a list", {**HOLIDAYS, "dates": "2026-12-25"}),
+    ("dates are more", {**HOLIDAYS, "dates": ["2026-12-25"] * (MAX_DATES + 1)}),
+    ("not a date", {**HOLIDAYS, "dates": ["20261225"]}),
+    ("not a date", {**HOLIDAYS, "dates": ["2026-W52-5"]}),
+    ("not a date", {**HOLIDAYS, "dates": ["25.12.2026"]}),
+    ("not a date", {**HOLIDAYS, "dates": ["٢٠٢٦-12-25"]}),
+    ("not a date", {**HOLIDAYS, "dates": [20261225]}),
+    ("2026-02-29", {**HOLIDAYS, "dates": ["2026-02-29"]}),
+    ("0000-01-01", {**HOLIDAYS, "dates": ["0000-01-01"]}),
     ("mode is 'open'", {**DOOR, "mode": "open"}),
     ("inside is not an id", {**DOOR, "inside": ""}),
     ("outside is not an id", {**DOOR, "outside": False}),

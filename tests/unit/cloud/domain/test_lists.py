@@ -82,7 +82,8 @@ def test_dangling_names_what_is_missing() -> None:
     items = lists.index(
         [
             card(1, person="nobody"),
-            person("p", groups=["none"]),
+            person("p", groups=["none", {"group": "gone", "until": "2026-01-01T00:00:00Z"}]),
+            {"v": 1, "kind": "schedule", "id": "s2", "zone": "UTC", "windows": [], "holidays": "h"},
             {"v": 1, "kind": "group", "id": "g", "grants": [{"door": "d", "schedule": "s"}, {"door": "here"}]},
             {"v": 1, "kind": "door", "id": "here", "inside": "hq", "outside": None},
         ]
@@ -93,6 +94,8 @@ def test_dangling_names_what_is_missing() -> None:
         "door 'd', which is not there",
         "schedule 's', which is not there",
         "group 'none', which is not there",
+        "group 'gone', which is not there",
+        "holidays 'h', which is not there",
     ]
 
 

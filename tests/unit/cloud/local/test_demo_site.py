@@ -17,7 +17,7 @@ def test_demo_site_holds_people_cards_and_doors() -> None:
     site = load_demo_site(DEMO_SITE, KEY)
     counts = {kind: sum(item == kind for item, _ in site.items) for kind, _ in site.items}
     assert site.site == "hq"
-    assert counts == {"area": 2, "door": 3, "schedule": 2, "group": 3, "person": 12, "card": 15}
+    assert counts == {"area": 2, "door": 3, "holidays": 1, "schedule": 2, "group": 3, "person": 12, "card": 15}
     assert {item["status"] for item in site.items.values() if "status" in item} == {"lost", "stolen", "revoked"}
 
 
@@ -61,6 +61,10 @@ X = "{name = 'x', uid = '01020304'}"
         (SITE + "[person]\nid = 'a'", "not an array"),
         (PERSON + "group = 'b'", "unknown field 'group'"),
         (PERSON + "groups = ['b']", "names group 'b'"),
+        (PERSON + "groups = [{group = 'b'}]", "names group 'b'"),
+        (SITE + "[[schedule]]\nid = 's'\nholidays = 'h'", "names holidays 'h'"),
+        (SITE + "[[holidays]]\nid = 'h'\ndates = ['1 May']", "not a date"),
+        (SITE + "[[holidays]]\nid = 'h'\ndates = [2027-01-01]", "not a date"),
         (PERSON + "cards = [{name = 'x'}]", "card 'x': uid"),
         (PERSON + "cards = [{name = 'x', uid = '0102030'}]", "card 'x': uid"),
         (PERSON + f"cards = [{X}, {X.replace('x', 'y')}]", "card 'y'.*twice"),
