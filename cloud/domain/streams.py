@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 
 from cloud.contract.checks import is_whole
 from cloud.contract.events import GENESIS, Event, EventType
+from cloud.domain.delays import seconds_of
 
 MAX_RUNS: Final = 128
 """An item of 128 runs is 25 KB. A backlog makes one run of each group of alarms in it, until it is delivered."""
@@ -185,6 +186,23 @@ def unexplained(epoch: int, hole: Hole, streams: Iterable[Stream]) -> list[tuple
                     if part[0] <= part[1]
                 ]
     return left
+
+
+def overdue(streams: Sequence[Stream], wait_s: float) -> list[tuple[Stream, Hole, list[tuple[int, int]]]]:
+    """Holes of one device that somebody must hear of, or (with no parts) that are explained by now; none that is
+    settled. The parts are what nobody explains.
+
+    A hole must be there for so long while the controller delivers: one that is cut off is not missing anything yet.
+    """
+    found = []
+    newest = max((stream.arrived_at for stream in streams), default="")
+    for stream in streams:
+        for hole in stream.holes:
+            if not hole.settled:
+                parts = unexplained(stream.epoch, hole, streams)
+                if not parts or seconds_of(newest) - seconds_of(hole.since) >= wait_s:
+                    found.append((stream, hole, parts))
+    return found
 
 
 def settled(stream: Stream, holes: Iterable[Hole]) -> Stream:
