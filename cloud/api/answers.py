@@ -198,10 +198,10 @@ class Device(Answer):
     """A controller: the keys that its records are signed with, the doors that it may speak for."""
 
     device: str
+    status: Literal["registered", "retired"]
+    changed_at: str | None = None
     keys: list[str] = []
     doors: list[str] = []
-    registered_at: str | None = None
-    retired_at: str | None = None
     last_seen: str | None = None
 
 

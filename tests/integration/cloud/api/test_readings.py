@@ -52,7 +52,15 @@ def filled(desk: Desk) -> Desk:
     device = f"{site}-dev"
     place.put(
         keys.device(device),
-        {"device": device, "site": site, "keys": ["ab"], "doors": ["d-1"], "g2pk": f"DEVICES#{site}", "g2sk": device},
+        {
+            "device": device,
+            "status": "registered",
+            "site": site,
+            "keys": ["ab"],
+            "doors": ["d-1"],
+            "g2pk": f"DEVICES#{site}",
+            "g2sk": device,
+        },
     )
     place.event(site, "d-1", "2026-03-01T08:00:00.000Z", 1, "p-1")
     place.event(site, "d-1", "2026-03-01T08:00:00.500Z", 2, "p-1")
