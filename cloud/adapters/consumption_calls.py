@@ -1,8 +1,8 @@
 """How the consumer of the stream calls: once more on a conflict, and side by side where the order does not matter."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Final, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -27,12 +27,25 @@ def again_on_conflict(step: Callable[[], Result]) -> Result:
     )(step)
 
 
-def side_by_side(step: Callable[[Thing], None], things: Sequence[Thing]) -> None:
-    """Do a step for each; the first error is raised once all have ended."""
-    if len(things) < 2:
-        for thing in things:
-            step(thing)
-        return
-    with ThreadPoolExecutor(min(_AT_ONCE, len(things)), thread_name_prefix="call") as pool:
-        for _ in pool.map(step, things):
-            pass
+class Calls:
+    """Does steps side by side. Its threads end with it; the first one of them is only made when it is needed."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="call")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def each(self, step: Callable[[Thing], None], things: Sequence[Thing]) -> None:
+        """Do a step for each; once all have ended, the first error is raised."""
+        if len(things) < 2:
+            for thing in things:
+                step(thing)
+            return
+        done = [self._pool.submit(step, thing) for thing in things]
+        wait(done)
+        for each in done:
+            each.result()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from cloud.adapters.consumption_calls import again_on_conflict, side_by_side
+from cloud.adapters.consumption_calls import Calls, again_on_conflict
 from cloud.adapters.consumption_places import Passages
 from cloud.adapters.consumption_store import ConsumptionStore
 from cloud.adapters.entities import EntityStore
@@ -25,7 +25,7 @@ class PresenceWriter:
         self._store = store
         self._passages = Passages(entities)
 
-    def move(self, new: Iterable[NewEvent]) -> None:
+    def move(self, new: Iterable[NewEvent], calls: Calls) -> None:
         """Add what these events say. Each person's item is written once, or not at all if nothing changes."""
         facts = self._facts(new)
         items = self._entities.get_many(keys.presence(*name) for name in facts)
@@ -33,7 +33,7 @@ class PresenceWriter:
         def move_one(name: PersonName) -> None:
             self._move_one(name, items[keys.presence(*name)], facts[name])
 
-        side_by_side(move_one, list(facts))
+        calls.each(move_one, list(facts))
 
     def _facts(self, new: Iterable[NewEvent]) -> dict[PersonName, list[Fact]]:
         moving = [(event, arrived_at) for event, arrived_at in new if concerns_presence(event)]

@@ -1,7 +1,7 @@
 """Makes what functions run: a zip of our code, and a zip of its locked dependencies for one Python and processor.
 
 The same input gives the same bytes, so that a name made of their hash says whether anything changed. Must never pick
-up what lies around: only the packages' Python files and data, and only what the lock names.
+up what lies around: only our Python files, and only what the lock names.
 """
 
 import hashlib
@@ -23,7 +23,6 @@ LOCK: Final = _REPOSITORY / "requirements" / "lambda.lock"
 CACHE: Final = _REPOSITORY / "build" / "lambda"
 _LEFT_OUT: Final = frozenset({"console", "deploy", "local", "stacks"})
 """Parts of `cloud` that no function imports."""
-_SUFFIXES: Final = frozenset({".py", ".json"})
 _TIME: Final = (1980, 1, 1, 0, 0, 0)
 """The first that a zip can hold."""
 _PROCESSORS: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
@@ -69,8 +68,8 @@ def code_artifact(package: Path = _REPOSITORY / "cloud") -> Artifact:
     """Our code, as functions import it."""
     paths = (
         path
-        for path in package.rglob("*")
-        if path.suffix in _SUFFIXES and path.relative_to(package).parts[0] not in _LEFT_OUT
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in _LEFT_OUT
     )
     return _artifact("code", _zipped(paths, package.parent))
 
@@ -123,5 +122,14 @@ def _zipped(paths: Iterable[Path], root: Path) -> bytes:
     return buffer.getvalue()
 
 
+def main() -> None:
+    """Make the local AWS's layer, so that it lies in the cache when it is needed."""
+    layer_artifact(local_target())
+
+
 def _artifact(folder: str, data: bytes) -> Artifact:
     return Artifact(f"{folder}/{hashlib.sha256(data).hexdigest()}.zip", data)
+
+
+if __name__ == "__main__":
+    main()

@@ -138,9 +138,11 @@ def account_suffix(account: str) -> str:
     return f"-{account}"
 
 
-def local_environment(*sites: SitePlan, name: str = "dev") -> EnvironmentPlan:
+def local_environment(*sites: SitePlan, name: str = "dev", options: Mapping[str, str] | None = None) -> EnvironmentPlan:
     """An environment of the local AWS, which is thrown away and speaks plain HTTP."""
-    return EnvironmentPlan(name, sites, target=local_target(), deletion_protection=False, is_local=True)
+    return EnvironmentPlan(
+        name, sites, target=local_target(), deletion_protection=False, options=options or {}, is_local=True
+    )
 
 
 def _flag(value: bool) -> str:

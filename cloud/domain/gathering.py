@@ -1,6 +1,6 @@
-"""What a group of records of one device comes to, pure: new events, what to tell, and what has arrived then."""
+"""What a group of records comes to, pure: the events that are new, what to tell, and what has arrived then."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cloud.contract.events import Event
@@ -8,10 +8,12 @@ from cloud.contract.records import Record
 from cloud.domain.alarms import Alarm, event_alarm, finding_alarm
 from cloud.domain.delays import Delay, delay_of
 from cloud.domain.intake import Arrival
-from cloud.domain.streams import ChainBroken, Stream, merge
+from cloud.domain.streams import ChainBroken, Stream, held_before, merge, rewound
 
 Group = list[tuple[Arrival, Record]]
-"""Records of one device, in the order of the stream."""
+"""Records in the order of the stream."""
+StreamName = tuple[str, int]
+"""Device and epoch."""
 NewEvent = tuple[Event, str]
 """An event, and when it arrived."""
 
@@ -40,23 +42,45 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The outcome for one device."""
+    """The outcome."""
 
-    streams: Mapping[int, Stream]
-    """By epoch, with the records in them."""
+    streams: Mapping[StreamName, Stream]
+    """With the records in them."""
     new: tuple[NewEvent, ...]
     alarms: tuple[Alarm, ...]
     counts: Counts
 
 
-def gather(site: str, before: Mapping[int, Stream], group: Iterable[tuple[Arrival, Record]]) -> Gathered:
-    """Add the records to the streams of their device, which are given by epoch."""
+def stream_names(group: Group) -> list[StreamName]:
+    """The streams that the records belong to, each once."""
+    return list(dict.fromkeys((record.device, record.epoch) for _, record in group))
+
+
+def to_compare(before: Mapping[StreamName, Stream], group: Group) -> dict[StreamName, NewEvent]:
+    """For each stream the first event that was taken before, to be compared with what lies in the table."""
+    found: dict[StreamName, NewEvent] = {}
+    for arrival, record in group:
+        name = (record.device, record.epoch)
+        if name not in found and (event := held_before(before[name], record.events)):
+            found[name] = event, arrival.arrived_at
+    return found
+
+
+def gather(
+    before: Mapping[StreamName, Stream], group: Group, others: Mapping[StreamName, NewEvent] | None = None
+) -> Gathered:
+    """Add the records, each of one site, to their streams. `others`: events that are not what lies in their place."""
     streams, counts = dict(before), Counts()
     alarms: list[Alarm] = []
+    for name, (event, arrived_at) in (others or {}).items():
+        streams[name] = rewound(streams[name])
+        alarms.append(finding_alarm(event.site, event.device, ChainBroken(event.epoch, event.seq), arrived_at))
+        counts.chain_breaks += 1
     new: list[NewEvent] = []
     for arrival, record in group:
-        result = merge(streams[record.epoch], record.events, arrival.arrived_at)
-        streams[record.epoch] = result.stream
+        name, site = (record.device, record.epoch), record.events[0].site
+        result = merge(streams[name], record.events, arrival.arrived_at)
+        streams[name] = result.stream
         new += [(event, arrival.arrived_at) for event in result.new]
         alarms += [finding_alarm(site, record.device, found, arrival.arrived_at) for found in result.findings]
         counts.holes += result.opened_hole

@@ -26,13 +26,18 @@ KEEP_DAYS: Final = 400
 
 logger = Logger(service="consumer")
 metrics = Metrics(namespace="Cardea", service="consumer")
+metrics.set_default_dimensions(environment=os.environ.get("CARDEA_ENVIRONMENT", "-"))
 
 
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> PartialItemFailureResponse:
     """Answers with the first record that must come again; the service then repeats it and all after it."""
-    arrivals = [_arrival(record) for record in KinesisStreamEvent(event).records]
-    taken = _consumption().take(arrivals)
+    return handle(consumption(), event)
+
+
+def handle(consumer: Consumption, event: dict[str, Any]) -> PartialItemFailureResponse:
+    """As `handler`, for a consumer that is given."""
+    taken = consumer.take([_arrival(record) for record in KinesisStreamEvent(event).records])
     _report(taken)
     if taken.first_left is None:
         return {"batchItemFailures": []}
@@ -52,7 +57,8 @@ def build(environment: Mapping[str, str], access: AwsAccess) -> Consumption:
 
 
 @cache
-def _consumption() -> Consumption:
+def consumption() -> Consumption:
+    """The consumer of this function's environment, made once."""
     return build(os.environ, AwsAccess())
 
 

@@ -17,12 +17,13 @@ from cloud.adapters.entities import EntityStore
 
 logger = Logger(service="gaps")
 metrics = Metrics(namespace="Cardea", service="gaps")
+metrics.set_default_dimensions(environment=os.environ.get("CARDEA_ENVIRONMENT", "-"))
 
 
 @metrics.log_metrics
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """What was found; a fault of the account is an error of this function, and the next minute tries again."""
-    watched = _watch().look()
+    watched = watch().look()
     values = {"devices": watched.devices, "told": watched.told, "explained": watched.explained}
     for name, value in values.items():
         metrics.add_metric(name=f"gaps_{name}", unit=MetricUnit.Count, value=value)
@@ -41,5 +42,6 @@ def build(environment: Mapping[str, str], access: AwsAccess) -> GapWatch:
 
 
 @cache
-def _watch() -> GapWatch:
+def watch() -> GapWatch:
+    """The watch of this function's environment, made once."""
     return build(os.environ, AwsAccess())

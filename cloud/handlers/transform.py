@@ -4,6 +4,7 @@ What can't be read goes, as it came, under the archive's prefix for errors.
 """
 
 import base64
+import os
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
@@ -26,13 +27,18 @@ MAX_ANSWER_BYTES: Final = 5_000_000
 
 logger = Logger(service="transform")
 metrics = Metrics(namespace="Cardea", service="transform")
+metrics.set_default_dimensions(environment=os.environ.get("CARDEA_ENVIRONMENT", "-"))
 
 
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answers with one result for each record, in their order."""
-    response, size, failed = KinesisFirehoseDataTransformationResponse(), 0, 0
-    for record in KinesisFirehoseEvent(event).records:
+    response, failed = KinesisFirehoseDataTransformationResponse(), 0
+    records = list(KinesisFirehoseEvent(event).records)
+    # What is yet to come may have to be answered as it is.
+    size = sum(len(record.data) for record in records)
+    for record in records:
+        size -= len(record.data)
         result = _transformed(record, MAX_ANSWER_BYTES - size)
         size += len(result.data)
         failed += result.result != "Ok"

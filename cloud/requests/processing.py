@@ -14,7 +14,6 @@ from cloud.domain.outcome import Rejected
 from cloud.domain.payloads import ImportPeople
 from cloud.domain.routes import Family, family
 from cloud.domain.rules import apply
-from cloud.errors import TooLarge
 from cloud.requests.deciding import decide
 from cloud.requests.ending import End, Report, refuse_unreadable, until_settled
 from cloud.requests.importing import Importer
@@ -77,16 +76,11 @@ class Processor:
             return Report(End.REPEATED, envelope.id, envelope.type.value)
         decision = decide(apply(envelope, content, self._clock()), self._entities.get)
         outcome = decision.outcome
-        if not isinstance(outcome, Rejected):
-            try:
-                self._settler.apply(envelope, content, before, outcome, decision.reads)
-            except TooLarge as error:
-                # It will be as large the next time.
-                outcome = Rejected("too_large", f"This changes too much at once: {error}.")
-            else:
-                return Report(End.DONE, envelope.id, envelope.type.value)
-        self._settler.reject(envelope, content, before, outcome, decision.reads)
-        return Report(End.REJECTED, envelope.id, envelope.type.value, outcome.code)
+        if isinstance(outcome, Rejected):
+            self._settler.reject(envelope, content, before, outcome, decision.reads)
+            return Report(End.REJECTED, envelope.id, envelope.type.value, outcome.code)
+        self._settler.apply(envelope, content, before, outcome, decision.reads)
+        return Report(End.DONE, envelope.id, envelope.type.value)
 
     def _refuse(self, message: Routed, detail: str) -> Report:
         return refuse_unreadable(self._entities, self._settler, message.site, message.id, detail, self._on_conflict)

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from cloud.adapters.transactions import MAX_WRITES
 from cloud.contract.canonical import canonical_bytes
 from cloud.contract.itemcodec import instant
+from cloud.domain import keys
 from cloud.domain.envelope import object_name
 from cloud.domain.payloads import RequestType
 from cloud.domain.routes import Family
@@ -119,6 +121,16 @@ def test_rejection_is_recorded_and_final(office: Office) -> None:
     assert office.head().version == before.version + 1
 
 
+def test_refusal_of_more_than_a_transaction_takes_is_recorded_too(office: Office) -> None:
+    """More was read for it than can be checked in one transaction: it is refused all the same."""
+    doors = [f"d{number}" for number in range(MAX_WRITES + 10)]
+    for door in doors:
+        office.put(keys.place(office.site, "door", door), {"door": door, "name": door})
+    grants = [{"door": door} for door in doors]
+    status = office.do("group.put", {"group": "g", "name": "G", "grants": grants})
+    assert (status["status"], status["code"]) == ("rejected", "too_many_references")
+
+
 class TestRoles:
     """The role is checked again, as it was when the request was made."""
 
@@ -177,9 +189,9 @@ class TestBatches:
         assert len(failures(function({"Records": records}, Context()))) == 2
 
     def test_request_that_can_not_be_read_for_now_is_delivered_again(self, office: Office) -> None:
-        """A missing object is a technical fault, not a rejection: nothing is written, and it is done once it is there."""
+        """A missing object is a technical fault, not a rejection: nothing is written; it is done once it is there."""
         envelope = office.ask("card.register", NEW_CARD)
-        s3, bucket = office.offices.access.s3(), office.offices.requests_bucket
+        s3, bucket = office.offices.s3, office.offices.requests_bucket
         name = object_name(office.site, envelope.id)
         s3.delete_object(Bucket=bucket, Key=name)
         assert office.deliver(envelope) == [0]
@@ -224,11 +236,16 @@ class TestBatches:
         assert "04a1b2c3" not in json.dumps([status, *office.entities.query_all(None, f"AUDIT#{office.site}")])
 
 
-def test_log_and_metrics_tell_ids_and_never_what_was_asked(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_and_metrics_tell_ids_and_never_what_was_asked(
+    office: Office, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A line for each request, found by its id; names, cards and payloads are in none. Counts carry the environment."""
+    # A logger of its own: those of one name share the output that the first of them found.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "told")
     envelope = office.ask("person.create", {"person": "p-77", "name": "Secret Person", "email": "s@example.org"})
-    assert office.deliver(envelope) == []
-    office.deliver(office.ask("person.create", {"person": "p-77", "name": "Secret Person"}))
+    access = office.offices.access
+    assert office.deliver(envelope, access=access) == []
+    office.deliver(office.ask("person.create", {"person": "p-77", "name": "Secret Person"}), access=access)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     told = [line for line in lines if line.get("correlation_id") == envelope.id]
     assert [line["message"] for line in told] == ["request.done"]

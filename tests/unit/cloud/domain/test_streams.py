@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 from cloud.contract.events import Event, EventType
 from cloud.domain.streams import (
     HOLES,
-    MAX_EXPLAINED,
     MAX_RUNS,
     ChainBroken,
-    Explained,
     Finding,
     GivenUp,
     Stream,
@@ -166,14 +164,6 @@ def test_journal_set_aside_explains_earlier_epochs_only() -> None:
     assert unexplained(2, new_epoch.holes[0], [old_epoch, new_epoch]) == [(2, 3)]
 
 
-def test_gap_in_memory_explains_no_hole() -> None:
-    """Events that never got a place are told by times."""
-    made = device(1)
-    made.add(EventType.JOURNAL_GAP, detail={"reason": "memory", "count": 3, "first_at": AT, "last_at": AT})
-    stream, _, _ = arrived([made.run(1, 2)])
-    assert stream.explained == ()
-
-
 def test_settled_hole_stays_settled_while_it_is_filled() -> None:
     """Who was told of a hole is not told again of what is left of it."""
     stream, _, _ = arrived([_HISTORY.run(20, 20)])
@@ -191,16 +181,3 @@ def test_too_many_holes_are_given_up_aloud() -> None:
     assert found == [GivenUp(1, 3, 3)]
     _, late, found = arrived([made.run(3, 3)], stream=stream)
     assert (late, found) == ([3], [])
-
-
-def test_explained_losses_are_bounded() -> None:
-    """The lowest go first: their holes are then reported, never the other way round."""
-    made = Device("d-1")
-    for number in range(MAX_EXPLAINED + 1):
-        made.add(
-            EventType.JOURNAL_GAP,
-            detail={"epoch": 7, "first": 1 + 3 * number, "last": 2 + 3 * number, "count": 2, "reason": "full"},
-        )
-    stream, _, _ = arrived([made.events])
-    assert len(stream.explained) == MAX_EXPLAINED
-    assert stream.explained[0] == Explained(7, 4, 5)
