@@ -5,6 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from cloud.contract.items import AntiPassback, DoorMode
+from cloud.domain.delays import Delay
 from cloud.domain.payloads import GroupGrant, RequestType, ScheduleWindow
 from cloud.domain.roles import Role
 
@@ -187,16 +188,20 @@ class Event(Answer):
     person: str | None = None
     clock: str
     online: bool
+    detail: dict[str, str | int | float | bool | None] | None = None
+    arrived_at: str
+    delay: Delay
+    """How long it took to arrive."""
 
 
 class Device(Answer):
     """A controller: the keys that its records are signed with, the doors that it may speak for."""
 
     device: str
+    status: Literal["registered", "retired"]
+    changed_at: str | None = None
     keys: list[str] = []
     doors: list[str] = []
-    registered_at: str | None = None
-    retired_at: str | None = None
     last_seen: str | None = None
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from cloud.adapters.aws import AwsAccess
 from cloud.api.route import Function
-from cloud.api.serving import connect, serve
 from cloud.api.store import NewItems
 from cloud.domain import keys
 from cloud.domain.roles import EVERY_SITE, Role
 from cloud.handlers import api_read
+from cloud.handlers.api_service import connect, serve
 from tests.integration.cloud.api.conftest import Desk
 from tests.rigs.api_place import ApiPlace
 from tests.rigs.http_events import Reply, Staff, event, recorded, reply
@@ -52,7 +52,15 @@ def filled(desk: Desk) -> Desk:
     device = f"{site}-dev"
     place.put(
         keys.device(device),
-        {"device": device, "site": site, "keys": ["ab"], "doors": ["d-1"], "g2pk": f"DEVICES#{site}", "g2sk": device},
+        {
+            "device": device,
+            "status": "registered",
+            "site": site,
+            "keys": ["ab"],
+            "doors": ["d-1"],
+            "g2pk": f"DEVICES#{site}",
+            "g2sk": device,
+        },
     )
     place.event(site, "d-1", "2026-03-01T08:00:00.000Z", 1, "p-1")
     place.event(site, "d-1", "2026-03-01T08:00:00.500Z", 2, "p-1")
