@@ -118,7 +118,7 @@ class OfficeService:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, name="office-service", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), name="office-service", daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

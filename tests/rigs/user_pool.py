@@ -81,7 +81,7 @@ class UserPool:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, name="user-pool", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), name="user-pool", daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
