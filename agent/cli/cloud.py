@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from agent.cli.common import fail, json_option, print_json
-from cloud.deploy.stacks import Progress
+from cloud.deploy.following import Progress
 from cloud.errors import CloudError
 from cloud.local.main import LocalCloudDetails, default_home, run_local
 

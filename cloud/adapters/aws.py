@@ -13,11 +13,13 @@ from cloud.errors import CloudError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
 
 _CONFIG: Final = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
 """These clients serve people and handlers, which wait for an answer: a few quick retries, then the error."""
@@ -63,6 +65,11 @@ class AwsAccess:
         with aws_errors():
             return boto3.client("cloudformation", **self._options())
 
+    def cognito(self) -> "CognitoIdentityProviderClient":
+        """As for `cloudformation`."""
+        with aws_errors():
+            return boto3.client("cognito-idp", **self._options())
+
     def dynamodb(self) -> "DynamoDBClient":
         """As for `cloudformation`."""
         with aws_errors():
@@ -78,6 +85,11 @@ class AwsAccess:
         with aws_errors():
             return boto3.client("kinesis", **self._options())
 
+    def kms(self) -> Any:
+        """As for `cloudformation`."""
+        with aws_errors():
+            return boto3.client("kms", **self._options())
+
     def s3(self) -> "S3Client":
         """As for `cloudformation`."""
         with aws_errors():
@@ -87,6 +99,16 @@ class AwsAccess:
         """As for `cloudformation`."""
         with aws_errors():
             return boto3.client("secretsmanager", **self._options())
+
+    def sns(self) -> "SNSClient":
+        """As for `cloudformation`."""
+        with aws_errors():
+            return boto3.client("sns", **self._options())
+
+    def sts(self) -> Any:
+        """As for `cloudformation`."""
+        with aws_errors():
+            return boto3.client("sts", **self._options())
 
     def _options(self) -> dict[str, Any]:
         # A proxy of the surroundings must not get between us and an endpoint that was given.

@@ -134,6 +134,17 @@ class Publisher:
         _refuse_shrink(held.items, after, allow_shrink=allow_shrink)
         return self._advance(held, after, allow_shrink)
 
+    def compact_if_due(self, every: int) -> bool:
+        """As `compact`, if the list is so many versions past its snapshot; returns whether there is a newer one now.
+
+        Until it is due, the list is not even loaded. A site without a list has nothing to take a snapshot of.
+        """
+        text = self._store.head()
+        if text is None:
+            return False
+        head = open_head(text, self._trusted)
+        return snapshot_due(head, every) and self.compact().snapshot_version > head.snapshot_version
+
     def compact(self) -> Head:
         """Take a snapshot of the list as it stands, and let go of old deltas; the version stays.
 

@@ -47,7 +47,7 @@ def transact_items(table: str, writes: Iterable[Write], reads: Mapping[Key, Item
     if removed & counts.keys():
         raise CloudError(f"{min(removed & counts.keys())} is to be removed and counted in one transaction")
     return [
-        *({"Put": _put(table, put, reads[key], counts.get(key, 0))} for key, put in puts.items()),
+        *({"Put": put_request(table, put, reads[key], counts.get(key, 0))} for key, put in puts.items()),
         *({"Delete": _remove(table, key, reads[key])} for key in sorted(removed)),
         *({"Update": _count(table, key, by)} for key, by in counts.items() if key not in puts),
         *(
@@ -72,12 +72,14 @@ def commit(dynamodb: "DynamoDBClient", items: Sequence[Any]) -> None:
         raise
 
 
-def _put(table: str, put: Put, before: Item | None, counted: int) -> dict[str, Any]:
+def put_request(table: str, put: Put, before: Item | None, counted: int = 0) -> dict[str, Any]:
+    """The request that puts an item in the place of `before`, only if that is still there; fit for PutItem too."""
     document = {**put.fields, "v": ENTITY_VERSION, "rev": _rev(before) + 1}
-    uses = (before or {}).get("uses", 0) + counted
-    if uses or "uses" in document:
-        # Not the business of whoever changes the item: others name it, or no longer do.
-        document["uses"] = uses
+    if before is not None and "uses" in before:
+        # Who changes the item need not know that others name it.
+        document.setdefault("uses", before["uses"])
+    if counted:
+        document["uses"] = document.get("uses", 0) + counted
     return {"TableName": table, "Item": {**key_attributes(put.key), **to_attributes(document)}, **_unchanged(before)}
 
 

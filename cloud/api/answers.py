@@ -5,6 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from cloud.contract.items import AntiPassback, DoorMode
+from cloud.domain.delays import Delay
 from cloud.domain.payloads import GroupGrant, RequestType, ScheduleWindow
 from cloud.domain.roles import Role
 
@@ -187,6 +188,10 @@ class Event(Answer):
     person: str | None = None
     clock: str
     online: bool
+    detail: dict[str, str | int | float | bool | None] | None = None
+    arrived_at: str
+    delay: Delay
+    """How long it took to arrive."""
 
 
 class Device(Answer):

@@ -12,6 +12,7 @@ from cloud.api.uids import hashed_uid
 from cloud.domain import keys
 from cloud.domain.keys import LISTING_INDEX, OWNER_INDEX
 from cloud.domain.outcome import Item
+from cloud.domain.presence import inside
 
 _Answer = TypeVar("_Answer", bound=answers.Answer)
 
@@ -89,7 +90,7 @@ def get_occupancy(call: Call) -> answers.Answer:
     """Who is inside a building, by name: in a fire, nobody should have to look them up."""
     building = call.names["building"]
     call.found(keys.place(call.site, "building", building))
-    partition = f"INSIDE#{call.site}#{building}"
+    partition = inside(call.site, building)
     items, following = call.page(OWNER_INDEX, partition)
     people = call.backend.entities.get_many(keys.person(call.site, item["person"]) for item in items)
     occupants = [

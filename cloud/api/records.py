@@ -1,5 +1,6 @@
 """The readings of what happened: events, requests, the audit. Reading what is recorded of people is recorded first."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,6 +11,7 @@ from cloud.api.problems import Problem
 from cloud.api.route import ALL_REQUESTS
 from cloud.domain import keys, progress
 from cloud.domain.envelope import object_name, read_envelope
+from cloud.domain.intake import used_by
 from cloud.domain.keys import LISTING_INDEX, OWNER_INDEX
 from cloud.domain.outcome import Item
 
@@ -29,7 +31,7 @@ def list_usage(call: Call) -> answers.Answer:
     person = call.names["person"]
     call.found(keys.person(call.site, person))
     _record(call, "usage.read", person=person)
-    return _events(call, OWNER_INDEX, f"USE#{call.site}#{person}")
+    return _events(call, OWNER_INDEX, used_by(call.site, person))
 
 
 def list_requests(call: Call) -> answers.Answer:
@@ -66,7 +68,12 @@ def _events(call: Call, index: str | None, partition: str) -> answers.Answer:
     # sorts behind the second's own text.
     between = (f"EVENT#{first[:-1]}", f"EVENT#{last[:-1]}")
     items, following = call.page(index, partition, between=between, forward=False)
-    return answers.Page[answers.Event](items=[answers.Event(**item) for item in items], next=following)
+    return answers.Page[answers.Event](items=[_event(item) for item in items], next=following)
+
+
+def _event(item: Item) -> answers.Event:
+    """An event as its device sent it, with when it came."""
+    return answers.Event(**{**json.loads(item["event"]), "arrived_at": item["arrived_at"], "delay": item["delay"]})
 
 
 def _stored(call: Call) -> Item | None:

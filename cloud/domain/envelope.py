@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Annotated, Any, Final
 
 from pydantic import StringConstraints, ValidationError
 
 from cloud.contract.canonical import canonical_bytes, parse_json, sha256_hex
-from cloud.contract.checks import check_version
+from cloud.contract.checks import ID, check_version
 from cloud.contract.errors import ContractError
 from cloud.domain.fields import Fields, Id, Name
 from cloud.domain.payloads import PAYLOADS, RequestType
@@ -18,6 +19,7 @@ MAX_REQUEST_BYTES: Final = 5 << 20
 """Of the stored object; a function is handed 6 MB at most."""
 _NAMESPACE: Final = uuid.UUID("4f0b6c0e-6f55-5d0c-9a6e-0d6a2f8f5b3e")
 _PREFIX: Final = "requests"
+_OBJECT_NAME: Final = re.compile(rf"{_PREFIX}/({ID.pattern})/({ID.pattern})\.json")
 
 
 class Operator(Fields):
@@ -61,6 +63,12 @@ def request_id(site: str, subject: str, idempotency_key: str) -> str:
 def object_name(site: str, identifier: str) -> str:
     """Key of a request in its bucket."""
     return f"{_PREFIX}/{site}/{identifier}.json"
+
+
+def parse_object_name(name: str) -> tuple[str, str] | None:
+    """Site and id of a request from its key: the inverse of `object_name`; None for any other key."""
+    parts = _OBJECT_NAME.fullmatch(name)
+    return None if parts is None else (parts[1], parts[2])
 
 
 def read_envelope(data: bytes) -> Envelope:

@@ -10,13 +10,16 @@ from typing import Any, Final
 
 from cloud.contract.allowlist import Head
 from cloud.domain.envelope import Envelope
-from cloud.domain.keys import Key
 from cloud.domain.keys import request as request_key
 from cloud.domain.outcome import Item, Put
 
 MAX_PROBLEMS: Final = 200
 """Problems of an import that are kept with it, with line and column; more are only counted. They are written again with
 each step of the import, and an item is paid by the kilobyte."""
+
+
+UNREADABLE: Final = "unreadable"
+"""Code of what is stored and is no request that this release understands."""
 
 
 class Status(StrEnum):
@@ -40,38 +43,43 @@ def accepted(envelope: Envelope) -> Put:
 
 
 def processing(
-    before: Item | None, envelope: Envelope, *, done: int, of: int, problems: Sequence[Mapping[str, Any]], skipped: int
+    before: Item | None,
+    envelope: Envelope,
+    *,
+    done: int,
+    of: int,
+    problems: Sequence[Mapping[str, Any]],
+    head: Head | None,
 ) -> Put:
-    """So many steps of an import are applied, and these of its rows were not.
-
-    Args:
-        before: The request's item as it was read.
-        envelope: The request.
-        done: Rows that are behind us.
-        of: All rows.
-        problems: Of this step; they join those of the steps before.
-        skipped: Rows of this step that were not applied.
-    """
+    """So many of the rows of an import are behind us; `problems` are those of this step, `head` is its list."""
     fields = {
         **_kept(before, envelope),
         "status": Status.PROCESSING.value,
         "progress": {"done": done, "of": of},
-        **with_problems(before, problems),
-        "skipped": int((before or {}).get("skipped", 0)) + skipped,
+        **_with_problems(before, problems),
+        **_listed(head),
     }
     return _put(envelope.id, fields)
 
 
-def done(before: Item | None, envelope: Envelope, at: str, *, summary: Mapping[str, Any], head: Head | None) -> Put:
-    """It is done; `head` is the list that the doors have to know, None when they need not know of it."""
+def done(
+    before: Item | None,
+    envelope: Envelope,
+    at: str,
+    *,
+    summary: Mapping[str, Any],
+    head: Head | None,
+    problems: Sequence[Mapping[str, Any]] = (),
+) -> Put:
+    """It is done; `head` is the list that tells the doors, None when they need not know (or know already)."""
     fields = {
         **_kept(before, envelope),
         "status": Status.DONE.value,
         "finished_at": at,
         "summary": dict(summary),
+        **_with_problems(before, problems),
+        **_listed(head),
     }
-    if head is not None:
-        fields["list"] = {"epoch": head.epoch, "version": head.version}
     return _put(envelope.id, fields)
 
 
@@ -84,7 +92,7 @@ def rejected(
     problems: Sequence[Mapping[str, Any]] = (),
 ) -> Put:
     """It can't be done; `code` and `detail` say why."""
-    fields = {**_kept(before, envelope), **_refusal(at, code, detail), **with_problems(before, problems)}
+    fields = {**_kept(before, envelope), **_refusal(at, code, detail), **_with_problems(before, problems)}
     return _put(envelope.id, fields)
 
 
@@ -96,25 +104,31 @@ def unreadable(before: Item | None, site: str, identifier: str, at: str, detail:
     return _put(identifier, {**found, **_refusal(at, UNREADABLE, detail)})
 
 
-UNREADABLE: Final = "unreadable"
+def rows_behind(item: Item | None) -> int:
+    """How many rows of an import are applied or found to be wrong; 0 before its first step."""
+    return 0 if item is None or "progress" not in item else int(item["progress"]["done"])
 
 
-def with_problems(before: Item | None, problems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The fields that say what is wrong with rows: those of before and these, the first of them in words."""
+def problem_count(item: Item | None) -> int:
+    """How many rows of an import are found to be wrong."""
+    return 0 if item is None else int(item.get("problem_count", 0))
+
+
+def _put(identifier: str, fields: Mapping[str, Any]) -> Put:
+    return Put(request_key(identifier), fields)
+
+
+def _with_problems(before: Item | None, problems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is wrong with rows: that of before and this, the first of them in words."""
     known = list((before or {}).get("problems", ()))
-    count = int((before or {}).get("problem_count", 0)) + len(problems)
+    count = problem_count(before) + len(problems)
     if not count:
         return {}
     return {"problems": [*known, *(dict(problem) for problem in problems)][:MAX_PROBLEMS], "problem_count": count}
 
 
-def key(envelope: Envelope) -> Key:
-    """Where the item lies."""
-    return request_key(envelope.id)
-
-
-def _put(identifier: str, fields: Mapping[str, Any]) -> Put:
-    return Put(request_key(identifier), fields)
+def _listed(head: Head | None) -> dict[str, Any]:
+    return {} if head is None else {"list": {"epoch": head.epoch, "version": head.version}}
 
 
 def _asked(envelope: Envelope) -> dict[str, Any]:

@@ -66,10 +66,10 @@ BLOCKING: Final = frozenset(
     }
 )
 
-_HELD_BACK: Final = frozenset({CardState.RETURNED, CardState.EXPIRED, CardState.LOST})
+HELD_BACK: Final = frozenset({CardState.RETURNED, CardState.EXPIRED, CardState.LOST})
 """Left, except to a graver state, only by what was asked for later than what led there."""
 
 
 def needs_later(before: CardState, kind: RequestType) -> bool:
     """Whether a request of this kind may move such a card only if it is the younger one."""
-    return before in _HELD_BACK and kind not in BLOCKING and MOVES[kind].get(before) != before
+    return before in HELD_BACK and kind not in BLOCKING and MOVES[kind].get(before) != before

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cloud.domain import keys
 from cloud.domain.payloads import CardChange, IssueCard, RegisterCards, ReplaceCard, RequestType
-from cloud.domain.rules.card_states import BLOCKING, MOVES, needs_later
+from cloud.domain.presence import issued_fact, merged
+from cloud.domain.rules.card_states import BLOCKING, HELD_BACK, MOVES, needs_later
 from cloud.domain.rules.draft import Asked, Draft, Refused, Steps
-from cloud.domain.rules.entities import Building, Card, CardState, Person, PersonStatus
+from cloud.domain.rules.entities import Card, CardState, Person, PersonStatus
+from cloud.domain.rules.place_entities import Building
 
 Summary = Mapping[str, Any]
 
@@ -31,6 +34,7 @@ def issue(draft: Draft, asked: Asked, content: IssueCard) -> Steps[Summary]:
     person = yield from draft.known(Person, content.person)
     if content.building is not None:
         yield from draft.known(Building, content.building)
+        yield from _enter(draft, asked, content.person, content.building)
     if content.complete_onboarding and person.status is PersonStatus.ONBOARDING:
         person = replace(person, status=PersonStatus.ACTIVE, status_at=asked.at)
     validity = replace(card, valid_from=content.valid_from, valid_until=content.valid_until)
@@ -120,10 +124,19 @@ def move(card: Card, kind: RequestType, asked: Asked) -> Card:
             )
         raise Refused("card_in_wrong_state", f"Card {card.card} is {card.status}, which does not allow {kind}.")
     if status is card.status:
-        return card
+        # Said once more: what was asked for before this was overtaken by it too.
+        return replace(card, changed_at=max(asked.at, card.changed_at)) if status in HELD_BACK else card
     if needs_later(card.status, kind) and asked.at <= card.changed_at:
         raise Refused("card_changed_since", f"Card {card.card} became {card.status} after this was asked for.")
     return replace(card, status=status, changed_at=max(asked.at, card.changed_at))
+
+
+def _enter(draft: Draft, asked: Asked, person: str, building: str) -> Steps[None]:
+    """The person is inside from now on, until a door knows better."""
+    key = keys.presence(draft.site, person)
+    item = yield key
+    fact = issued_fact(building, asked.at, asked.request)
+    draft.put_fields(key, item, merged(draft.site, person, item, [fact]))
 
 
 def refuse_inactive(person: Person) -> None:

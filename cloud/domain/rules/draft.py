@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from cloud.domain.keys import Key
 from cloud.domain.outcome import Applied, Count, Item, Outcome, Put, Rejected, Remove, Write
 from cloud.domain.rules import listing
-from cloud.domain.rules.entities import Entity
+from cloud.domain.rules.entity import Entity, Place
 from cloud.errors import CloudError
 
 MAX_ITEMS: Final = 90
@@ -132,9 +132,12 @@ class Draft:
         counts: Counter[Key] = Counter()
         for key, entity in self._changed.items():
             before = self._read[key]
-            counts.subtract(before.references(self.site) if before else ())
-            counts.update(entity.references(self.site) if entity else ())
+            counts.subtract(self._keys(before))
+            counts.update(self._keys(entity))
         return Counter({key: by for key, by in counts.items() if by})
+
+    def _keys(self, entity: Entity | None) -> list[Key]:
+        return [] if entity is None else [kind.key(self.site, name) for kind, name in entity.references()]
 
     def _writes(self, counts: Counter[Key]) -> Iterator[Write]:
         """One write for each key: what is put and counted at once is put with the right count."""
@@ -143,7 +146,8 @@ class Draft:
             if entity is None:
                 yield Remove(key)
             else:
-                yield Put(key, (replace(entity, uses=entity.uses + by) if by else entity).fields(self.site))  # type: ignore[attr-defined,call-arg]
+                counted = replace(entity, uses=entity.uses + by) if isinstance(entity, Place) else entity
+                yield Put(key, counted.fields(self.site))
         for key, by in counts.items():
             if key not in self._changed:
                 yield Count(key, by)

@@ -1,21 +1,13 @@
-"""What lies in the table for the back office, typed: read from items, and written back with the attributes of indexes.
+"""People, cards, controllers and roles of the staff as they lie in the table."""
 
-An item that is not what it should be is an error (pydantic.ValidationError), never a default: who decides on a guess
-writes the guess back. What an entity names is told by the entity itself, so that `uses` can be counted from it.
-"""
-
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Self
 
-from pydantic import TypeAdapter
-
-from cloud.contract.items import AntiPassback, DoorMode
 from cloud.domain import keys
 from cloud.domain.keys import Key
-from cloud.domain.outcome import Item
 from cloud.domain.roles import Role
+from cloud.domain.rules.entity import Entity, Reference, distinct
+from cloud.domain.rules.place_entities import Door, Group
 
 
 class PersonStatus(StrEnum):
@@ -37,46 +29,6 @@ class CardState(StrEnum):
     REVOKED = "revoked"
     STOLEN = "stolen"
     DESTROYED = "destroyed"
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """One item. `NAME` is the field that holds its id, and how people call such a thing."""
-
-    NAME: ClassVar[str]
-
-    @property
-    def id(self) -> str:
-        """What it is called at its site."""
-        name = getattr(self, self.NAME)
-        assert isinstance(name, str)  # noqa: S101 - tells the type checker what every class below declares
-        return name
-
-    @classmethod
-    def key(cls, site: str, name: str) -> Key:
-        """Where the one with this id lies."""
-        return keys.place(site, cls.NAME, name)
-
-    def index(self, site: str) -> dict[str, str]:  # noqa: ARG002 - of those that are listed by an index
-        """The attributes by which indexes find it."""
-        return {}
-
-    def references(self, site: str) -> tuple[Key, ...]:  # noqa: ARG002 - of those that name others
-        """Keys of what it names and what must not go before it; one that counts twice is there twice."""
-        return ()
-
-    @classmethod
-    def of(cls, item: Item) -> Self:
-        """Read an item; fields of others (keys, `rev`, indexes) are passed over."""
-        read: Self = _ADAPTERS[cls].validate_python(dict(item))
-        return read
-
-    def fields(self, site: str) -> dict[str, Any]:
-        """What is written: JSON values, without what is None, with the attributes of indexes."""
-        return {**_ADAPTERS[type(self)].dump_python(self, mode="json", exclude_none=True), **self.index(site)}
-
-
-# ---- people and cards -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +82,9 @@ class Person(Entity):
         """People of a site, by id."""
         return {"g2pk": f"PEOPLE#{site}", "g2sk": self.person}
 
-    def references(self, site: str) -> tuple[Key, ...]:
+    def references(self) -> tuple[Reference, ...]:
         """Their groups, one for each permission."""
-        return tuple(Group.key(site, permission.group) for permission in self.permissions)
+        return tuple((Group, permission.group) for permission in self.permissions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,131 +112,11 @@ class Card(Entity):
         return {"g2pk": f"CARDS#{site}", "g2sk": f"{self.status}#{self.card}"}
 
 
-# ---- places and times -----------------------------------------------------------------------------------------------
+class DeviceStatus(StrEnum):
+    """Whether a controller is believed."""
 
-
-@dataclass(frozen=True, slots=True)
-class Building(Entity):
-    """What areas and doors lie in. Doors do not know of it."""
-
-    NAME = "building"
-    building: str
-    name: str
-    uses: int = 0
-    """Areas and doors that name it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Area(Entity):
-    """A place that doors lead to."""
-
-    NAME = "area"
-    area: str
-    name: str
-    building: str | None = None
-    anti_passback: AntiPassback = AntiPassback.OFF
-    uses: int = 0
-    """Doors that name it."""
-
-    def references(self, site: str) -> tuple[Key, ...]:
-        """Its building."""
-        return _distinct((Building.key(site, self.building) if self.building else None,))
-
-
-@dataclass(frozen=True, slots=True)
-class Door(Entity):
-    """A door and what lies on its two sides."""
-
-    NAME = "door"
-    door: str
-    name: str
-    building: str | None = None
-    mode: DoorMode = DoorMode.NORMAL
-    inside: str | None = None
-    outside: str | None = None
-    uses: int = 0
-    """Groups and devices that name it."""
-
-    def references(self, site: str) -> tuple[Key, ...]:
-        """Its building and its areas, each once."""
-        return _distinct(
-            (
-                Building.key(site, self.building) if self.building else None,
-                Area.key(site, self.inside) if self.inside else None,
-                Area.key(site, self.outside) if self.outside else None,
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """One door that a group opens; `schedule` None: always."""
-
-    door: str
-    schedule: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group(Entity):
-    """An access group."""
-
-    NAME = "group"
-    group: str
-    name: str
-    grants: tuple[Grant, ...] = ()
-    uses: int = 0
-    """Permissions that name it."""
-
-    def references(self, site: str) -> tuple[Key, ...]:
-        """Its doors and schedules, each once."""
-        return _distinct(
-            (
-                *(Door.key(site, grant.door) for grant in self.grants),
-                *(Schedule.key(site, grant.schedule) for grant in self.grants if grant.schedule),
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Times of day as text, `24:00` included; an end that is not later lies on the next day."""
-
-    days: tuple[str, ...]
-    start: str
-    end: str
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule(Entity):
-    """A week in a time zone."""
-
-    NAME = "schedule"
-    schedule: str
-    name: str
-    zone: str
-    windows: tuple[Window, ...] = ()
-    holidays: str | None = None
-    uses: int = 0
-    """Groups that name it."""
-
-    def references(self, site: str) -> tuple[Key, ...]:
-        """Its calendar of holidays."""
-        return _distinct((Holidays.key(site, self.holidays) if self.holidays else None,))
-
-
-@dataclass(frozen=True, slots=True)
-class Holidays(Entity):
-    """A calendar of days on which the schedules that name it do not open."""
-
-    NAME = "holidays"
-    holidays: str
-    name: str
-    dates: tuple[str, ...] = ()
-    uses: int = 0
-    """Schedules that name it."""
-
-
-# ---- devices and operators ------------------------------------------------------------------------------------------
+    REGISTERED = "registered"
+    RETIRED = "retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,11 +126,12 @@ class Device(Entity):
     NAME = "device"
     device: str
     site: str
-    registered_at: str
+    status: DeviceStatus
+    changed_at: str
+    """When the request was made that led to the status."""
     keys: tuple[str, ...] = ()
     """Ed25519 public keys in hex; none: nothing that it sends is believed."""
     doors: tuple[str, ...] = ()
-    retired_at: str | None = None
 
     @classmethod
     def key(cls, site: str, name: str) -> Key:  # noqa: ARG003 - the same at every site
@@ -309,9 +142,9 @@ class Device(Entity):
         """Devices of a site, by id."""
         return {"g2pk": f"DEVICES#{site}", "g2sk": self.device}
 
-    def references(self, site: str) -> tuple[Key, ...]:
+    def references(self) -> tuple[Reference, ...]:
         """Its doors, each once."""
-        return _distinct(Door.key(site, door) for door in self.doors)
+        return distinct((Door, door) for door in self.doors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,13 +177,3 @@ class StaffRole(Entity):
     def index(self, site: str) -> dict[str, str]:
         """Roles at a site, by member of staff."""
         return {"g2pk": f"OPERATORS#{site}", "g2sk": self.id}
-
-
-def _distinct(references: Iterable[Key | None]) -> tuple[Key, ...]:
-    return tuple(dict.fromkeys(key for key in references if key is not None))
-
-
-_ADAPTERS: Final[Mapping[type[Entity], TypeAdapter[Any]]] = {
-    kind: TypeAdapter(kind)
-    for kind in (Person, Card, Building, Area, Door, Group, Schedule, Holidays, Device, StaffRole)
-}

@@ -10,19 +10,9 @@ from typing import Any, Final
 from cloud.contract import items
 from cloud.contract.allowlist import Change
 from cloud.contract.itemcodec import ITEM_VERSION, instant, item_json
-from cloud.domain.rules.entities import (
-    Area,
-    Card,
-    CardState,
-    Door,
-    Entity,
-    Group,
-    Holidays,
-    Permission,
-    Person,
-    PersonStatus,
-    Schedule,
-)
+from cloud.domain.rules.entities import Card, CardState, Permission, Person, PersonStatus
+from cloud.domain.rules.entity import Entity
+from cloud.domain.rules.place_entities import Area, Door, Group, Holidays, Schedule
 
 _STATUS: Final[Mapping[CardState, items.CardStatus]] = {
     CardState.UNISSUED: items.CardStatus.INACTIVE,

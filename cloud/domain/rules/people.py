@@ -62,6 +62,7 @@ def deactivate(draft: Draft, asked: Asked, content: PersonChange) -> Steps[Summa
 
 
 def _become(draft: Draft, asked: Asked, person: Person, status: PersonStatus) -> Summary:
-    if person.status is not status:
+    # Said once more, it is said later: what was asked for before was overtaken by this too.
+    if person.status is not status or status is PersonStatus.INACTIVE:
         draft.put(replace(person, status=status, status_at=max(asked.at, person.status_at)))
     return {"person": person.person, "status": status.value}

@@ -16,12 +16,12 @@ from cloud.api.caller import Caller
 from cloud.api.changes import accept
 from cloud.api.route import Function, Route
 from cloud.api.routes import BY_OPERATION, ROUTES
-from cloud.api.serving import connect, serve
 from cloud.api.store import RequestStore
 from cloud.domain import keys
 from cloud.domain.envelope import object_name, read_envelope, request_id
 from cloud.domain.roles import Role
 from cloud.handlers import api_change
+from cloud.handlers.api_service import connect, serve
 from tests.integration.cloud.api.conftest import Desk
 from tests.rigs.http_events import event, recorded, reply
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from cloud.adapters.aws import AwsAccess
 from cloud.api.route import Function
-from cloud.api.serving import connect, serve
 from cloud.api.store import NewItems
 from cloud.domain import keys
 from cloud.domain.roles import EVERY_SITE, Role
 from cloud.handlers import api_read
+from cloud.handlers.api_service import connect, serve
 from tests.integration.cloud.api.conftest import Desk
 from tests.rigs.api_place import ApiPlace
 from tests.rigs.http_events import Reply, Staff, event, recorded, reply
