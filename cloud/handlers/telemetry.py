@@ -24,7 +24,9 @@ _FRAMES: Final = 5
 
 
 class Telemetry:
-    """Log and metrics of one function. Its name comes from POWERTOOLS_SERVICE_NAME, the level of its log from POWERTOOLS_LOG_LEVEL."""
+    """Log and metrics of one function. Its name comes from POWERTOOLS_SERVICE_NAME, the log's level from
+    POWERTOOLS_LOG_LEVEL.
+    """
 
     def __init__(self, environment: str) -> None:
         self._environment = environment

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 import boto3
@@ -27,7 +27,8 @@ from cloud.domain.outcome import Item, Put
 from cloud.domain.payloads import RequestType
 from cloud.domain.routes import Family, family
 from cloud.domain.rules import listing
-from cloud.domain.rules.entities import Card, Entity, Person
+from cloud.domain.rules.entities import Card, Person
+from cloud.domain.rules.entity import Entity
 from cloud.domain.rules.place_entities import Area, Door, Group, Holidays, Schedule
 from cloud.domain.times import moment_text
 from cloud.handlers import processor, router
@@ -70,6 +71,16 @@ class Offices:
     queue_url: str
     """Subscribed to the topics of all families."""
 
+    @property
+    def dynamodb(self) -> Any:
+        """A client, as whoever runs the account has it."""
+        return client_of(self.access, "dynamodb")
+
+    @property
+    def s3(self) -> Any:
+        """As for `dynamodb`."""
+        return client_of(self.access, "s3")
+
     def environ(self, of: Family = Family.CARDS) -> Mapping[str, str]:
         """The variables of a function."""
         return {
@@ -81,15 +92,18 @@ class Offices:
             "CARDEA_FAMILY": of.value,
         }
 
-    def published(self) -> list[dict[str, Any]]:
-        """The messages that the topics got since the last time, as a queue hands them to Lambda."""
+    def published(self, least: int = 0) -> list[dict[str, Any]]:
+        """The messages that the topics got since the last time, as a queue hands them to Lambda; waits for `least`."""
         found: list[dict[str, Any]] = []
-        sqs = _client(self.access, "sqs")
-        while messages := sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
+        sqs = client_of(self.access, "sqs")
+        while True:
+            wait_s = 10 if len(found) < least else 0
+            got = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s)
+            if not got.get("Messages"):
+                return found
+            for message in got["Messages"]:
                 sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
                 found.append(sqs_record(message["Body"]))
-        return found
 
 
 @dataclass
@@ -101,7 +115,7 @@ class Office:
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
 
     def __post_init__(self) -> None:
-        _client(self.offices.access, "secretsmanager").create_secret(
+        client_of(self.offices.access, "secretsmanager").create_secret(
             Name=site_secret(ENVIRONMENT, self.site, "list-sign"), SecretString=self.key.private_bytes_raw().hex()
         )
         Publisher(self.lists, self.key).publish(())
@@ -110,19 +124,19 @@ class Office:
 
     @cached_property
     def entities(self) -> EntityStore:
-        return EntityStore(self.offices.table, self.offices.access.dynamodb())
+        return EntityStore(self.offices.table, self.offices.dynamodb)
 
     @cached_property
     def lists(self) -> ListStore:
-        access = self.offices.access
-        return ListStore(self.site, self.offices.table, self.offices.lists_bucket, access.dynamodb(), access.s3())
+        offices = self.offices
+        return ListStore(self.site, offices.table, offices.lists_bucket, offices.dynamodb, offices.s3)
 
     # ---- what is there ----------------------------------------------------------------------------------------------
 
     def put(self, key: keys.Key, fields: Mapping[str, Any]) -> None:
         """Put an item by hand."""
         items = transact_items(self.offices.table, [Put(key, fields)], {key: self.entities.get(key)})
-        commit(self.offices.access.dynamodb(), items)
+        commit(self.offices.dynamodb, items)
 
     def grant(
         self, subject: str, role: str, valid_from: str | None = None, valid_until: str | None = None, site: str = ""
@@ -164,7 +178,7 @@ class Office:
         return index(document for document in documents if document is not None)
 
     def _all(self) -> Iterator[Entity]:
-        pages = self.offices.access.dynamodb().get_paginator("scan").paginate(TableName=self.offices.table)
+        pages = self.offices.dynamodb.get_paginator("scan").paginate(TableName=self.offices.table)
         kinds: Mapping[str, type[Entity]] = {
             f"PERSON#{self.site}#": Person, f"CARD#{self.site}#": Card,
         }  # fmt: skip
@@ -204,24 +218,23 @@ class Office:
 
     def store(self, name: str, data: bytes) -> None:
         """Put an object into the bucket of requests."""
-        self.offices.access.s3().put_object(Bucket=self.offices.requests_bucket, Key=name, Body=data)
+        self.offices.s3.put_object(Bucket=self.offices.requests_bucket, Key=name, Body=data)
 
     def message(self, envelope: Envelope) -> dict[str, Any]:
         """The message that the router publishes about a request, as a queue hands it to Lambda."""
-        text = json.dumps(
-            {
-                "bucket": self.offices.requests_bucket,
-                "key": object_name(self.site, envelope.id),
-                "id": envelope.id,
-                "type": envelope.type.value,
-                "site": self.site,
-            }  # fmt: skip
-        )
-        return sqs_record(sns_body(text))
+        told = {
+            "bucket": self.offices.requests_bucket,
+            "key": object_name(self.site, envelope.id),
+            "id": envelope.id,
+            "type": envelope.type.value,
+            "site": self.site,
+        }
+        return sqs_record(sns_body(json.dumps(told)))
 
     def deliver(self, *envelopes: Envelope, access: AwsAccess | None = None, context: Context | None = None) -> Any:
         """Hand requests of one family to its processor, in one batch; the failures it names, by position."""
-        function = processor.assemble(self.offices.environ(family(envelopes[0].type)), access or self.offices.access)
+        mine = family(envelopes[0].type)
+        function = processor.assemble(self.offices.environ(mine), access) if access else _warm(self.offices, mine)
         records = [self.message(envelope) for envelope in envelopes]
         failed = failures(function({"Records": records}, context or Context()))
         return [place for place, record in enumerate(records) if record["messageId"] in failed]
@@ -248,6 +261,12 @@ class Office:
         assert self.do("card.register", payload)["status"] == "done"
 
 
+@cache
+def _warm(offices: Offices, mine: Family) -> Any:
+    """A processor that has its clients already, as most of a function's calls find it."""
+    return processor.assemble(offices.environ(mine), offices.access)
+
+
 def failures(response: Mapping[str, Any]) -> set[str]:
     """Ids of the messages that a function names as failed."""
     return {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
@@ -255,16 +274,15 @@ def failures(response: Mapping[str, Any]) -> set[str]:
 
 def sns_body(message: str) -> str:
     """The body of a queue's message, as a topic writes it."""
-    return json.dumps(
-        {
-            "Type": "Notification",
-            "MessageId": secrets.token_hex(16),
-            "TopicArn": "arn:aws:sns:eu-central-1:1:t",
-            "Message": message,
-            "Timestamp": "2026-03-01T08:00:00.000Z",
-            "SignatureVersion": "1",
-        }  # fmt: skip
-    )
+    wrapped = {
+        "Type": "Notification",
+        "MessageId": secrets.token_hex(16),
+        "TopicArn": "arn:aws:sns:eu-central-1:123456789012:topic",
+        "Message": message,
+        "Timestamp": "2026-03-01T08:00:00.000Z",
+        "SignatureVersion": "1",
+    }
+    return json.dumps(wrapped)
 
 
 def s3_body(bucket: str, *names: str) -> str:
@@ -289,7 +307,8 @@ def sqs_record(body: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _client(access: AwsAccess, service: str) -> Any:
+@cache
+def client_of(access: AwsAccess, service: str) -> Any:
     """A client of a service that only the rig needs."""
     make: Any = boto3.client
     return make(
@@ -325,11 +344,14 @@ def offices(aws: LocalAws) -> Iterator[Offices]:
         ],
     )
     for bucket in (f"{name}-requests", f"{name}-lists"):
-        access.s3().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})  # type: ignore[typeddict-item]
-    sqs, sns = _client(access, "sqs"), access.sns()
+        access.s3().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    sqs, sns = client_of(access, "sqs"), access.sns()
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     prefix = ""
+    statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Resource": arn}]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     for each in Family:
         topic = sns.create_topic(Name=f"{name}-{each.value}")["TopicArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)

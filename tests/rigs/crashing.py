@@ -1,6 +1,7 @@
 """AWS clients that die with their process between any two calls: before a call is made, or with its answer lost."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from cloud.adapters.aws import AwsAccess
@@ -59,13 +60,23 @@ class DyingAccess(AwsAccess):
         return made
 
     def dynamodb(self) -> Any:
-        return _Client(super().dynamodb(), self.countdown)
+        return _Client(_client(self, "dynamodb"), self.countdown)
 
     def s3(self) -> Any:
-        return _Client(super().s3(), self.countdown)
+        return _Client(_client(self, "s3"), self.countdown)
 
     def sns(self) -> Any:
-        return _Client(super().sns(), self.countdown)
+        return _Client(_client(self, "sns"), self.countdown)
 
     def secretsmanager(self) -> Any:
-        return _Client(super().secretsmanager(), self.countdown)
+        return _Client(_client(self, "secretsmanager"), self.countdown)
+
+
+def _client(access: AwsAccess, service: str) -> Any:
+    return _made(AwsAccess(access.endpoint, access.region, access.access_key, access.secret_key), service)
+
+
+@cache
+def _made(access: AwsAccess, service: str) -> Any:
+    """Made once: to make one takes longer than most of what it is used for."""
+    return getattr(access, service)()

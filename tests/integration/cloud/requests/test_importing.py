@@ -1,0 +1,67 @@
+"""Imports of people on the real table: all, all that can be, or none, and again."""
+
+import pytest
+
+from cloud.domain.progress import MAX_PROBLEMS
+from tests.rigs.back_office import Office, card_id
+
+pytestmark = pytest.mark.system
+
+
+def rows(count: int, first: int = 1) -> list[dict[str, object]]:
+    return [
+        {"line": number + 1, "person": f"p{number}", "name": f"N {number}", "groups": ["g"], "card": card_id(number)}
+        for number in range(first, first + count)
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _group(office: Office) -> None:
+    office.do("group.put", {"group": "g", "name": "G"})
+
+
+def test_import_makes_people_cards_and_memberships(office: Office) -> None:
+    """In a few steps, whose lists lead the doors to all of them; the status names the last of these lists."""
+    status = office.do("people.import", {"rows": rows(100)})
+    assert (status["status"], status["summary"]) == ("done", {"applied": 100, "problems": 0})
+    assert status["progress"] == {"done": 100, "of": 100}
+    assert status["list"]["version"] == office.head().version
+    assert office.doors_view()["person", "p100"]["groups"] == ["g"]
+    assert office.doors_view() == office.tables_view()
+
+
+def test_bad_lines_are_told_by_line_and_column_and_the_others_are_applied(office: Office) -> None:
+    """As it was asked: the rest goes in. The same person twice is found too."""
+    bad: list[dict[str, object]] = [{**rows(1, 60)[0], "groups": ["none"]}, {**rows(1, 5)[0], "line": 999}]
+    status = office.do("people.import", {"rows": rows(50) + bad, "all_or_nothing": False})
+    assert (status["status"], status["summary"]) == ("done", {"applied": 50, "problems": 2})
+    assert sorted((each["line"], each["column"]) for each in status["problems"]) == [(61, "groups"), (999, "person")]
+    assert ("person", "p60") not in office.doors_view()
+
+
+def test_one_bad_line_keeps_all_others_out_if_so_asked(office: Office) -> None:
+    """Nothing is written, wherever in the file it is; the line is told."""
+    version = office.head().version
+    status = office.do("people.import", {"rows": [*rows(99), {**rows(1, 200)[0], "groups": ["none"]}]})
+    assert (status["status"], status["code"]) == ("rejected", "rows_refused")
+    assert [(each["line"], each["column"]) for each in status["problems"]] == [(201, "groups")]
+    assert office.head().version == version
+    assert office.tables_view().keys() == {("group", "g")}
+
+
+def test_same_file_again_changes_nothing(office: Office) -> None:
+    """It is done, and no door has to learn anything."""
+    office.do("people.import", {"rows": rows(40)})
+    version = office.head().version
+    status = office.do("people.import", {"rows": rows(40)})
+    assert (status["status"], status["summary"]) == ("done", {"applied": 40, "problems": 0})
+    assert office.head().version == version
+
+
+def test_problems_are_kept_up_to_a_limit_and_counted_beyond(office: Office) -> None:
+    """A file of another site, say: its item stays small enough to be read and written."""
+    bad = [{**row, "groups": ["none"]} for row in rows(MAX_PROBLEMS + 50)]
+    status = office.do("people.import", {"rows": bad, "all_or_nothing": False})
+    assert len(status["problems"]) == MAX_PROBLEMS
+    assert status["problem_count"] == MAX_PROBLEMS + 50
+    assert status["summary"] == {"applied": 0, "problems": MAX_PROBLEMS + 50}
