@@ -135,7 +135,8 @@ def _show_problems(problems: Any, name: str) -> None:
     from agent.office.peoplefile import Fault
 
     for problem in problems:
-        fault = Fault(int(problem.get("line", 0)), problem.get("column"), str(problem.get("text", "")))
+        text = problem.get("text") or problem.get("detail") or problem.get("code") or "can't be applied"
+        fault = Fault(int(problem.get("line") or 0), problem.get("column"), str(text))
         click.echo(fault.words(name), err=True)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import requests
 from requests.auth import AuthBase
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from agent.office.errors import BadInput, NotSignedIn, OfficeError, Refused, ServiceUnreachable
 from agent.office.tokens import TokenSource
@@ -23,7 +23,7 @@ _CONNECT_S: Final = 5.0
 _READ_S: Final = 35.0
 """The gateway ends a call after 30 s."""
 _ATTEMPTS: Final = 5
-_FIRST_WAIT_S: Final = 0.3
+_FIRST_WAIT_S: Final = 0.5
 _MOST_WAIT_S: Final = 5.0
 _AGAIN: Final = frozenset({429, 502, 503, 504})
 _NOT_WELL_FORMED: Final = frozenset({400, 405, 413, 415, 422})
@@ -60,7 +60,7 @@ class Api:
         self._session.headers["Accept"] = "application/json"
         self._retrying = Retrying(
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential_jitter(initial=_FIRST_WAIT_S, max=_MOST_WAIT_S),
+            wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_MOST_WAIT_S),
             retry=retry_if_exception_type(_Again),
             sleep=sleep,
             reraise=True,
