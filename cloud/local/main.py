@@ -25,9 +25,13 @@ from cloud.deploy.following import Report
 from cloud.deploy.plan import SitePlan, local_environment
 from cloud.deploy.sites import FirstList
 from cloud.deploy.stacks import Deployer
+from cloud.deploy.staff import Member, ensure_member, new_password
+from cloud.domain.roles import Role
 from cloud.errors import LocalAwsError
+from cloud.local.demo_requests import requests
 from cloud.local.demo_site import DEMO_SITE, load_demo_site
 from cloud.local.device_user import create_device_user
+from cloud.local.seeding import Seeder
 from cloud.local.server import REGION, ROOT_KEY, LocalAws, client_environment
 
 _POLL_S: Final = 0.02
@@ -36,6 +40,15 @@ _LOOK_S: Final = 0.5
 """How long the death of the local AWS may go unnoticed."""
 _DETAILS: Final = "local-cloud.json"
 _EPOCH: Final = "epoch"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMember:
+    """Who acts in a role here; made anew at each start."""
+
+    name: str
+    password: str = field(repr=False)
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,13 @@ class LocalCloudDetails:
     """The variables of a door's AWS clients: endpoint, and the keys of a user with the device policy."""
     operator_environment: Mapping[str, str] = field(repr=False)
     """The same for a person, with the keys of the account's root."""
+    api: str
+    """Base URL of the HTTP API."""
+    pool_id: str
+    client_id: str
+    """Where staff sign in."""
+    staff: Mapping[str, LocalMember] = field(repr=False)
+    """By role."""
 
 
 def default_home() -> Path:
@@ -110,14 +130,16 @@ class LocalCloud:
         self._server.start()
         access = _root_access(self._server.endpoint)
         plan = local_environment(SitePlan(site.site, site.site, site.zone))
-        first = FirstList(list(site.items.values()), lambda: max(time.time(), self._last_epoch() + 1))
+        first = FirstList(clock=lambda: max(time.time(), self._last_epoch() + 1))
         deployer = Deployer(access.cloudformation(), self._report, _POLL_S)
         outputs = deploy(access, deployer, plan, {site.site: SiteStart(keys, first)})
         door = create_device_user(access.iam(), f"door-of-{site.site}", outputs["PolicyArn"])
+        staff = self._hire(access, outputs, site.site)
+        Seeder(access, outputs, plan.name, site.site, staff[Role.ADMINISTRATOR].subject).run(requests(site))
         head = _head(access, site.site, outputs, keys)
         (self._home / _EPOCH).write_text(f"{head.epoch}\n", encoding="ascii")
         write_door_keys(keys, self._home / "door")
-        details = self._details(outputs, head, client_environment(self._server.endpoint, door.id, door.secret))
+        details = self._details(outputs, head, client_environment(self._server.endpoint, door.id, door.secret), staff)
         self._write_files(details)
         return details
 
@@ -137,7 +159,21 @@ class LocalCloud:
         except (FileNotFoundError, ValueError):
             return 0
 
-    def _details(self, outputs: Mapping[str, str], head: Head, environment: Mapping[str, str]) -> LocalCloudDetails:
+    def _hire(self, access: AwsAccess, outputs: Mapping[str, str], site: str) -> Mapping[Role, LocalMember]:
+        """One member of staff for each role."""
+        staff: dict[Role, LocalMember] = {}
+        for role in Role:
+            member = Member(role.value, role, site, password=new_password())
+            staff[role] = LocalMember(member.name, member.password or "", ensure_member(access, outputs, member))
+        return staff
+
+    def _details(
+        self,
+        outputs: Mapping[str, str],
+        head: Head,
+        environment: Mapping[str, str],
+        staff: Mapping[Role, LocalMember],
+    ) -> LocalCloudDetails:
         return LocalCloudDetails(
             endpoint=self._server.endpoint,
             region=REGION,
@@ -152,6 +188,10 @@ class LocalCloud:
             door_env=str(self._home / "door.env"),
             environment=environment,
             operator_environment=self._server.environment(),
+            api=f"{self._server.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default",
+            pool_id=outputs["PoolId"],
+            client_id=outputs["ClientId"],
+            staff={role.value: member for role, member in staff.items()},
         )
 
     def _write_files(self, details: LocalCloudDetails) -> None:
