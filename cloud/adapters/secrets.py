@@ -65,7 +65,7 @@ class SiteSecrets:
 
     def cursor_key(self) -> bytes:
         """What the environment's API signs the cursors of its lists with."""
-        return self._key(f"cardea/{self._environment}/api/cursor")
+        return self._key(cursor_secret(self._environment))
 
     def _key(self, name: str, stage: str = _CURRENT) -> bytes:
         now = self._clock()
@@ -86,6 +86,11 @@ class SiteSecrets:
 def site_secret(environment: str, site: str, what: str) -> str:
     """Name of a secret of a site: `list-sign` or `card-hash`."""
     return f"cardea/{environment}/site/{site}/{what}"
+
+
+def cursor_secret(environment: str) -> str:
+    """Name of the secret that the API signs its cursors with."""
+    return f"cardea/{environment}/api/cursor"
 
 
 def _parsed(text: str, name: str) -> bytes:
