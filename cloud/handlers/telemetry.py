@@ -68,7 +68,7 @@ class Telemetry:
         if not counts:
             return
         metrics = Metrics(namespace=_NAMESPACE)
-        metrics.add_dimensions(environment=self._environment)
+        metrics.add_dimension(name="environment", value=self._environment)
         for name, count in counts.items():
             metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
         metrics.flush_metrics()

@@ -6,9 +6,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
@@ -28,6 +26,7 @@ from cloud.errors import DeployError
 from cloud.local.device_user import create_device_user
 from cloud.local.server import REGION
 from tests.integration.cloud.conftest import Account
+from tests.rigs.back_office import client_of
 
 pytestmark = pytest.mark.system
 
@@ -56,20 +55,9 @@ def states(seen: list[Progress]) -> set[str]:
 
 
 def function_names(access: AwsAccess, name: str) -> set[str]:
-    pages = client(access, "lambda").get_paginator("list_functions").paginate()
+    pages = client_of(access, "lambda").get_paginator("list_functions").paginate()
     names = {function["FunctionName"] for page in pages for function in page["Functions"]}
     return {found for found in names if found.startswith(f"cardea-{name}-")}
-
-
-def client(access: AwsAccess, service: str) -> Any:
-    """A client of a service that the backend itself does not call."""
-    return boto3.client(
-        service,  # type: ignore[call-overload]  # any service
-        endpoint_url=access.endpoint,
-        region_name=access.region,
-        aws_access_key_id=access.access_key,
-        aws_secret_access_key=access.secret_key,
-    )
 
 
 def test_environment_is_deployed_from_nothing_and_then_left_alone(empty_account: AwsAccess) -> None:
@@ -138,7 +126,7 @@ def test_change_of_code_updates_functions_and_nothing_else(account: Account) -> 
     bucket = account.outputs["ArtifactsBucket"]
     release = stage(account.access.s3(), bucket, plan.target)
     account.access.s3().put_object(Bucket=bucket, Key="code/other.zip", Body=zip_of("cloud/__init__.py"))
-    functions = client(account.access, "lambda")
+    functions = client_of(account.access, "lambda")
 
     def hashes() -> set[str]:
         names = function_names(account.access, "dev")
@@ -188,8 +176,8 @@ def test_environment_that_was_stopped_finds_its_data_again(empty_account: AwsAcc
     found = status(empty_account, "back")
     assert (found.running, found.is_sound) == (False, True)
     assert function_names(empty_account, "back") == set()
-    assert client(empty_account, "sqs").list_queues(QueueNamePrefix="cardea-back-").get("QueueUrls", []) == []
-    assert client(empty_account, "events").list_rules(NamePrefix="cardea-back-")["Rules"] == []
+    assert client_of(empty_account, "sqs").list_queues(QueueNamePrefix="cardea-back-").get("QueueUrls", []) == []
+    assert client_of(empty_account, "events").list_rules(NamePrefix="cardea-back-")["Rules"] == []
 
     after = deploy(empty_account, deployer(empty_account), plan)
     changed = {name for name in before if before[name] != after[name]}
