@@ -9,6 +9,7 @@ from cloud.api import answers
 from cloud.api.call import Call, Operation
 from cloud.api.problems import Problem
 from cloud.api.route import ALL_REQUESTS
+from cloud.contract.errors import ContractError
 from cloud.domain import keys, progress
 from cloud.domain.envelope import object_name, read_envelope
 from cloud.domain.intake import used_by
@@ -79,7 +80,13 @@ def _event(item: Item) -> answers.Event:
 def _stored(call: Call) -> Item | None:
     """A request whose status was not put, because the change was cut short after storing it."""
     data = call.backend.requests.get(object_name(call.site, call.names["request"]))
-    return None if data is None else progress.accepted(read_envelope(data)).fields
+    if data is None:
+        return None
+    try:
+        return progress.accepted(read_envelope(data)).fields
+    except ContractError:
+        # Somebody put it there beside the API. The router says so in its status.
+        return None
 
 
 def _request(item: Item) -> answers.Request:

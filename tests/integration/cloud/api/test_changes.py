@@ -208,6 +208,19 @@ def test_change_that_was_cut_short_is_mended_by_its_retry(desk: Desk, cut_short:
     assert item["at"] == desk.place.stored(object_name(desk.site, cut_short))["at"]
 
 
+def test_object_that_is_no_request_is_neither_read_nor_replaced(desk: Desk) -> None:
+    """Somebody with access to the bucket put it under the name of a request."""
+    identifier = request_id(desk.site, desk.staff.subject, "k")
+    name = object_name(desk.site, identifier)
+    desk.place.s3.put_object(Bucket=desk.place.bucket, Key=name, Body=b'{"v": 99}')
+
+    answer = desk.change("POST", "/people", {"person": "p-1", "name": "A"}, key="k")
+
+    assert (answer.status, answer.kind) == (409, "idempotency-key-reused")
+    assert desk.read(f"/requests/{identifier}").kind == "request-unknown"
+    assert desk.place.stored(name) == {"v": 99}
+
+
 def test_status_that_is_ahead_of_us_is_not_set_back(desk: Desk) -> None:
     """The processor may be done before the API has put `accepted`."""
     identifier = request_id(desk.site, desk.staff.subject, "k")
