@@ -349,6 +349,24 @@ def test_the_installed_command_does_the_same(service: OfficeService, tmp_path: P
     assert (denied.returncode, denied.stdout) == (1, b"")
 
 
+def test_a_door_without_the_staffs_libraries_still_has_its_commands(tmp_path: Path) -> None:
+    """And says how to get what is missing to who wants the others."""
+    without = (
+        "import sys; sys.modules['requests'] = sys.modules['pycognito'] = None; from agent.cli import main; main()"
+    )
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "CARDEA_API": "https://api.example",
+                   "CARDEA_SITE": "hq"}  # fmt: skip
+    ran = [
+        subprocess.run([sys.executable, "-c", without, *words], env=environment, capture_output=True, text=True,
+                       timeout=60, check=False)
+        for words in (["--help"], ["people", "list"])
+    ]  # fmt: skip
+    assert ran[0].returncode == 0
+    assert "doctor" in ran[0].stdout
+    assert ran[1].returncode == 1
+    assert ran[1].stderr == "cardea: requests is not installed: pip install 'cardea-access[operator]'\n"
+
+
 GROUPS = ("people", "cards", "doors", "groups", "schedules", "holidays", "areas", "buildings", "requests", "devices")
 
 
