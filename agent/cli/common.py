@@ -106,4 +106,5 @@ def console() -> "Console":
     # Here, because the daemon is a command too and shall not carry it.
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    # emoji: an id such as `a:on:b` is no arrow.
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 240)

@@ -271,11 +271,11 @@ def test_a_card_that_nobody_knows_is_not_blocked(cardea: Cardea, service: Office
 
 def test_a_table_shows_every_row_on_a_line_of_its_own(cardea: Cardea, service: OfficeService) -> None:
     """Without a terminal it is wide enough, and nothing in a name is obeyed."""
-    service.people["p-2"] = {"person": "p-2", "name": "[red]Eve[/]\x1b[2J", "status": "inactive"}
+    service.people["p:on:2"] = {"person": "p:on:2", "name": "[red]Eve[/]\x1b[2J", "status": "inactive"}
     lines = cardea("people", "list").stdout.splitlines()
     assert lines[0].split() == ["person", "name", "status", "valid_from", "valid_until"]
     assert lines[1].split() == ["p-1", "Ada", "Lovelace", "active"]
-    assert lines[2].split() == ["p-2", r"[red]Eve[/]\x1b[2J", "inactive"]
+    assert lines[2].split() == ["p:on:2", r"[red]Eve[/]\x1b[2J", "inactive"]
 
 
 def test_a_list_with_json_is_a_line_for_each(cardea: Cardea, service: OfficeService) -> None:
