@@ -56,6 +56,7 @@ class Api:
         self._base = base.rstrip("/")
         self._site = site
         self._tokens = tokens
+        self._sleep = sleep
         self._session = requests.Session()
         self._session.headers["Accept"] = "application/json"
         self._retrying = Retrying(
@@ -70,6 +71,10 @@ class Api:
     def site(self) -> str:
         """The site that is meant."""
         return self._site
+
+    def another(self) -> "Api":
+        """A client of the same site and the same user, for another thread."""
+        return Api(self._base, self._site, self._tokens, self._sleep)
 
     def get(self, *path: str, **query: str | int | None) -> Document:
         """What is at a path below the site."""
@@ -119,9 +124,10 @@ class Api:
         key: str | None = None,
     ) -> Document:
         headers = {} if key is None else {"Idempotency-Key": key}
-        response = self._call(method, url, query, body, headers)
-        if response.status_code == requests.codes.unauthorized and self._tokens.renew():
-            response = self._call(method, url, query, body, headers)
+        token = self._tokens.access()
+        response = self._call(method, url, query, body, headers, token)
+        if response.status_code == requests.codes.unauthorized and self._tokens.renew(token):
+            response = self._call(method, url, query, body, headers, self._tokens.access())
         return _document(response)
 
     def _call(
@@ -131,6 +137,7 @@ class Api:
         query: Mapping[str, str | int | None] | None,
         body: Mapping[str, Any] | None,
         headers: Mapping[str, str],
+        token: str,
     ) -> requests.Response:
         try:
             return self._session.request(
@@ -139,7 +146,7 @@ class Api:
                 params={name: value for name, value in (query or {}).items() if value is not None},
                 json=body,
                 headers=dict(headers),
-                auth=_Bearer(self._tokens.access()),
+                auth=_Bearer(token),
                 timeout=(_CONNECT_S, _READ_S),
                 # The API sends nobody elsewhere; whoever stands in for it shall not get the token on.
                 allow_redirects=False,

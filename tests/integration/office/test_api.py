@@ -8,6 +8,7 @@ import pytest
 from agent.office.api import Api
 from agent.office.changes import Patience, follow
 from agent.office.errors import BadInput, NotSignedIn, OfficeError, Refused, Rejected, ServiceUnreachable, Unfinished
+from agent.office.gathering import gathered
 from agent.office.tokens import FixedToken
 from tests.rigs.office_service import TOKEN, OfficeService, busy, hang_up, problem, send
 
@@ -34,8 +35,8 @@ class Renewable:
     def access(self) -> str:
         return self._tokens[0]
 
-    def renew(self) -> bool:
-        return len(self._tokens) > 1 and bool(self._tokens.pop(0))
+    def renew(self, refused: str) -> bool:
+        return len(self._tokens) > 1 and self._tokens.pop(0) == refused
 
 
 @pytest.fixture
@@ -104,6 +105,17 @@ def test_a_list_is_read_through_all_its_pages(service: OfficeService, api: Api) 
     assert [call.query["limit"] for call in service.seen[3:]] == ["200", "1"]
     next(iter(api.pages("people")))
     assert len(service.seen) == 6
+
+
+def test_people_are_gathered_several_at_a_time_and_come_in_order(service: OfficeService, api: Api) -> None:
+    """Each once, whatever is lost on the way; what can not be had ends it all."""
+    names = [f"p-{number:03}" for number in range(100)]
+    service.people |= {name: {"person": name} for name in names}
+    service.faults += [hang_up, busy()]
+    assert [person["person"] for person in gathered(api, names)] == names
+    assert len(service.seen) == 102
+    with pytest.raises(Refused, match="person-unknown"):
+        list(gathered(api, ["p-001", "nobody", *names]))
 
 
 def test_an_expired_token_is_renewed_once(service: OfficeService, waits: Waits) -> None:

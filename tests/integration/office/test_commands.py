@@ -271,11 +271,11 @@ def test_a_card_that_nobody_knows_is_not_blocked(cardea: Cardea, service: Office
 
 def test_a_table_shows_every_row_on_a_line_of_its_own(cardea: Cardea, service: OfficeService) -> None:
     """Without a terminal it is wide enough, and nothing in a name is obeyed."""
-    service.people["p-2"] = {"person": "p-2", "name": "[red]Eve[/]\x1b[2J", "status": "inactive"}
+    service.people["p:on:2"] = {"person": "p:on:2", "name": "[red]Eve[/]\x1b[2J", "status": "inactive"}
     lines = cardea("people", "list").stdout.splitlines()
     assert lines[0].split() == ["person", "name", "status", "valid_from", "valid_until"]
     assert lines[1].split() == ["p-1", "Ada", "Lovelace", "active"]
-    assert lines[2].split() == ["p-2", r"[red]Eve[/]\x1b[2J", "inactive"]
+    assert lines[2].split() == ["p:on:2", r"[red]Eve[/]\x1b[2J", "inactive"]
 
 
 def test_a_list_with_json_is_a_line_for_each(cardea: Cardea, service: OfficeService) -> None:
@@ -347,6 +347,24 @@ def test_the_installed_command_does_the_same(service: OfficeService, tmp_path: P
     assert json.loads(done.stdout)["type"] == "card.report_lost"
     denied = subprocess.run([*command, "cards", "list"], env=environment, capture_output=True, timeout=60, check=False)
     assert (denied.returncode, denied.stdout) == (1, b"")
+
+
+def test_a_door_without_the_staffs_libraries_still_has_its_commands(tmp_path: Path) -> None:
+    """And says how to get what is missing to who wants the others."""
+    without = (
+        "import sys; sys.modules['requests'] = sys.modules['pycognito'] = None; from agent.cli import main; main()"
+    )
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "CARDEA_API": "https://api.example",
+                   "CARDEA_SITE": "hq"}  # fmt: skip
+    ran = [
+        subprocess.run([sys.executable, "-c", without, *words], env=environment, capture_output=True, text=True,
+                       timeout=60, check=False)
+        for words in (["--help"], ["people", "list"])
+    ]  # fmt: skip
+    assert ran[0].returncode == 0
+    assert "doctor" in ran[0].stdout
+    assert ran[1].returncode == 1
+    assert ran[1].stderr == "cardea: requests is not installed: pip install 'cardea-access[operator]'\n"
 
 
 GROUPS = ("people", "cards", "doors", "groups", "schedules", "holidays", "areas", "buildings", "requests", "devices")

@@ -18,7 +18,7 @@ def never(tokens: Tokens) -> Tokens:
 
 
 def renewed(tokens: Tokens) -> Tokens:
-    assert tokens.refresh == "refresh-1"
+    assert tokens.access == "access-1"
     return replace(tokens, access="access-2", expires_at=NOW_S + 1800)
 
 
@@ -75,6 +75,17 @@ def test_a_token_that_ends_is_renewed_and_kept(tmp_path: Path) -> None:
     assert kept.access() == "access-2"
     assert kept.access() == "access-2"
     assert load_tokens(path) == replace(TOKENS, access="access-2", expires_at=NOW_S + 1800)
+
+
+def test_a_token_that_the_service_refuses_is_renewed_once_for_all_who_had_it(tmp_path: Path) -> None:
+    """Several threads may have met the refusal; a second renewal could make the first worthless."""
+    path = tmp_path / "office.token"
+    save_tokens(path, TOKENS)
+    kept = KeptTokens(path, None, renewed, lambda: NOW_S)
+    assert kept.access() == "access-1"
+    assert kept.renew("access-1")
+    assert kept.renew("access-1"), "renewed would have refused the second time"
+    assert kept.access() == "access-2"
 
 
 def test_who_can_not_renew_is_told_to_sign_in(tmp_path: Path) -> None:
