@@ -109,10 +109,6 @@ def console(*, err: bool = False) -> "Console":
     # Here, because the daemon is a command too and shall not carry it.
     from rich.console import Console
 
-<<<<<<< HEAD
     stream = sys.stderr if err else sys.stdout
-    return Console(highlight=False, stderr=err, width=None if stream.isatty() else 240)
-=======
     # emoji: an id such as `a:on:b` is no arrow.
-    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 240)
->>>>>>> edge
+    return Console(highlight=False, emoji=False, stderr=err, width=None if stream.isatty() else 240)
