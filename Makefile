@@ -25,12 +25,12 @@ help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo "  PYTHON=python3.12 chooses the Python (3.11 to 3.13), PORT=8600 the port of \`make run\`."
 
-run: $(VENV)/.run $(LOCALAWS)/.ready ## start the whole system on this machine; Ctrl-C stops it
+run: $(VENV)/.run $(LOCALAWS)/.ready build/lambda/.ready ## start the whole system on this machine; Ctrl-C stops it
 	@exec $(BIN)/cardea demo --port $(PORT)
 
 test: check pytest ## run every check and every test
 
-check: $(VENV)/.dev ## format, lint, types, layers, templates
+check: $(VENV)/.dev build/checkov/.ready ## format, lint, types, layers, templates
 	@echo "checking"
 	@$(BIN)/ruff format --no-cache --check --quiet .
 	@$(BIN)/ruff check --no-cache --quiet .
@@ -38,12 +38,13 @@ check: $(VENV)/.dev ## format, lint, types, layers, templates
 	@mkdir -p build
 	@$(BIN)/lint-imports > build/lint-imports.log || { cat build/lint-imports.log; exit 1; }
 	@$(BIN)/cfn-lint cloud/stacks/*.yaml
+	@build/checkov/bin/checkov --config-file cloud/checkov.yaml > build/checkov.log 2>&1 || { cat build/checkov.log; exit 1; }
 
-pytest: $(VENV)/.dev $(LOCALAWS)/.ready build/peers/.ready $(GPIO:=/.ready)
+pytest: $(VENV)/.dev $(LOCALAWS)/.ready build/lambda/.ready build/peers/.ready $(GPIO:=/.ready)
 	@echo "testing"
 	@$(BIN)/python -m pytest -q -n 2
 
-bench: $(VENV)/.dev $(LOCALAWS)/.ready build/peers/.ready ## measure, into docs/benchmarks.md; BENCH="--quick" or names of figures for less
+bench: $(VENV)/.dev $(LOCALAWS)/.ready build/lambda/.ready build/peers/.ready ## measure, into docs/benchmarks.md; BENCH="--quick" or names of figures for less
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 soak: $(VENV)/.dev ## run for hours what make test runs shortly; SOAK="--kills 100 --tap-hours 0.1" for less
@@ -56,9 +57,12 @@ localaws: $(LOCALAWS)/.ready ## install the local AWS alone
 
 lock: | system-run ## make requirements/*.lock anew
 	@rm -rf build/uv && $(PYTHON) -m venv build/uv && build/uv/bin/python $(PIP_INSTALL) '$(UV)'
-	@cd requirements && for name in build local-aws peers rpi-gpio rpi-lgpio; do $(COMPILE) $$name.in -o $$name.lock; done
+	@cd requirements && for name in build local-aws peers checkov rpi-gpio rpi-lgpio; do $(COMPILE) $$name.in -o $$name.lock; done
 	@cd requirements && $(COMPILE) ../setup.cfg --extra panel --extra operator -o run.lock
 	@cd requirements && $(COMPILE) ../setup.cfg --extra panel --extra pcsc --extra nfc --extra backend --extra operator --extra dev -c run.lock -o dev.lock
+	@cd requirements && $(COMPILE) $(IN_LAMBDA:%=--no-emit-package %) lambda.in -c dev.lock -o lambda.lock
+# The Lambda runtime brings boto3 with these.
+IN_LAMBDA := botocore python-dateutil six urllib3
 COMPILE := ../build/uv/bin/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
@@ -100,6 +104,18 @@ $(LOCALAWS)/.ready: requirements/local-aws.lock | system-run
 	@echo "installing the local AWS"
 	@$(PYTHON) -m venv --clear $(LOCALAWS)
 	@$(LOCALAWS)/bin/python $(PINNED) -r $<
+	@touch $@
+
+# What the functions import, for the local AWS: made here, so that no start has to wait for it.
+build/lambda/.ready: requirements/lambda.lock cloud/deploy/package.py $(VENV)/.run
+	@echo "installing what the Lambda functions import"
+	@$(BIN)/python -m cloud.deploy.package
+	@touch $@
+
+build/checkov/.ready: requirements/checkov.lock | system-run
+	@echo "installing the second scanner of templates"
+	@mkdir -p build && $(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python $(PINNED) -r $<
 	@touch $@
 
 # What the benchmarks measure beside ours.

@@ -21,6 +21,20 @@ _COMMANDS: Final = {
     "doctor": "agent.cli.doctor:doctor",
     "demo": "agent.cli.demo:demo",
     "cloud": "agent.cli.cloud:cloud",
+    "login": "agent.cli.login:login",
+    "logout": "agent.cli.login:logout",
+    "people": "agent.cli.people:people",
+    "cards": "agent.cli.cards:cards",
+    "groups": "agent.cli.groups:groups",
+    "schedules": "agent.cli.schedules:schedules",
+    "holidays": "agent.cli.places:holidays",
+    "doors": "agent.cli.doors:doors",
+    "areas": "agent.cli.places:areas",
+    "buildings": "agent.cli.places:buildings",
+    "requests": "agent.cli.office_records:requests",
+    "audit": "agent.cli.office_records:audit",
+    "devices": "agent.cli.office_records:devices",
+    "operators": "agent.cli.office_records:operators",
 }
 
 

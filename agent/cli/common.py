@@ -101,9 +101,13 @@ def print_json(document: Mapping[str, Any]) -> None:
     click.echo(json.dumps(document, separators=(",", ":")))
 
 
-def console() -> "Console":
-    """Tables and colours for a terminal; elsewhere plain text, wide enough that no line is broken."""
+def console(*, err: bool = False) -> "Console":
+    """Tables and colours for a terminal; elsewhere plain text, wide enough that no line is broken.
+
+    `err` makes it stderr, for what is not the answer.
+    """
     # Here, because the daemon is a command too and shall not carry it.
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    stream = sys.stderr if err else sys.stdout
+    return Console(highlight=False, stderr=err, width=None if stream.isatty() else 240)

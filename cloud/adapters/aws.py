@@ -13,6 +13,7 @@ from cloud.errors import CloudError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_kinesis import KinesisClient
@@ -64,6 +65,11 @@ class AwsAccess:
         with aws_errors():
             return boto3.client("cloudformation", **self._options())
 
+    def cognito(self) -> "CognitoIdentityProviderClient":
+        """As for `cloudformation`."""
+        with aws_errors():
+            return boto3.client("cognito-idp", **self._options())
+
     def dynamodb(self) -> "DynamoDBClient":
         """As for `cloudformation`."""
         with aws_errors():
@@ -78,6 +84,11 @@ class AwsAccess:
         """As for `cloudformation`."""
         with aws_errors():
             return boto3.client("kinesis", **self._options())
+
+    def kms(self) -> Any:
+        """As for `cloudformation`."""
+        with aws_errors():
+            return boto3.client("kms", **self._options())
 
     def s3(self) -> "S3Client":
         """As for `cloudformation`."""
@@ -94,9 +105,15 @@ class AwsAccess:
         with aws_errors():
             return boto3.client("sns", **self._options())
 
-    def _options(self) -> dict[str, Any]:
-        # A proxy of the surroundings must not get between us and an endpoint that was given.
-        config = _CONFIG.merge(Config(proxies={})) if self.endpoint else _CONFIG
+    def sts(self) -> Any:
+        """As for `cloudformation`."""
+        with aws_errors():
+            return boto3.client("sts", **self._options())
+
+    def _options(self, config: Config = _CONFIG) -> dict[str, Any]:
+        if self.endpoint:
+            # A proxy of the surroundings must not get between us and an endpoint that was given.
+            config = config.merge(Config(proxies={}))
         return {
             "endpoint_url": self.endpoint,
             "region_name": self.region,

@@ -123,6 +123,18 @@ class EntityStore:
             items += more
         return items
 
+    def count(self, index: str | None, partition: str) -> int:
+        """How many items a partition holds; the service reads all of them for it."""
+        with aws_errors():
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression=f"{_PARTITION_OF[index][0]} = :p",
+                ExpressionAttributeValues={":p": {"S": partition}},
+                Select="COUNT",
+                **({"ConsistentRead": True} if index is None else {"IndexName": index}),
+            )
+            return sum(page["Count"] for page in pages)
+
     def _batch(self, keys: Sequence[Key]) -> list[Item]:
         items: list[Item] = []
         left: list[Any] = [key_attributes(key) for key in keys]

@@ -63,6 +63,10 @@ class SiteSecrets:
         """What a site's cards are hashed with. It never rotates: every card's id would change."""
         return self._key(site_secret(self._environment, site, "card-hash"))
 
+    def cursor_key(self) -> bytes:
+        """What the environment's API signs the cursors of its lists with."""
+        return self._key(f"cardea/{self._environment}/api/cursor")
+
     def _key(self, name: str, stage: str = _CURRENT) -> bytes:
         now = self._clock()
         kept = self._kept.get((name, stage))

@@ -6,7 +6,11 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-_TEMPLATES: Final = files("cloud") / "stacks"
+from cloud.deploy.package import AWS_TARGET, Target, local_target
+
+TEMPLATES: Final = files("cloud") / "stacks"
+_STANDING_ALONE: Final = frozenset({"root.yaml", "artifacts.yaml", "device.yaml"})
+DEFAULT_ZONE: Final = "Europe/Berlin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,49 +29,120 @@ class StackPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class SitePlan:
+    """A site of an environment, as it is when it is first deployed; later changes are the staff's."""
+
+    id: str
+    name: str
+    zone: str = DEFAULT_ZONE
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRelease:
+    """Where what is deployed lies: keys in the bucket of artifacts, and the URL of the nested templates' folder."""
+
+    code_key: str
+    layer_key: str
+    templates: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentPlan:
     """What differs between environments. Durations and sizes are the templates' defaults."""
 
     name: str
-    bucket: str
-    """S3 bucket for snapshots; unique in the world."""
-    sites: tuple[str, ...]
+    sites: tuple[SitePlan, ...]
+    bucket_suffix: str = ""
+    """Ends the names of all buckets, which are unique in the world."""
+    target: Target = AWS_TARGET
     deletion_protection: bool = True
-    require_tls: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Further parameters of the root; see cloud/stacks/root.yaml."""
+    is_local: bool = False
+    """Whether it is for the local AWS: plain HTTP, no named queries, no second factor needed."""
 
-    def stacks(self) -> tuple[StackPlan, ...]:
-        """The stacks, each after those whose outputs it takes."""
-        environment = {"Environment": self.name}
-        arns = {name: name for name in ("StreamArn", "TableArn", "BucketArn")}
-        return (
-            StackPlan(
-                f"cardea-{self.name}-data",
-                _TEMPLATES / "data.yaml",
-                {**environment, "DeletionProtection": _flag(self.deletion_protection)},
-            ),
-            StackPlan(f"cardea-{self.name}-events", _TEMPLATES / "events.yaml", environment),
-            StackPlan(
-                f"cardea-{self.name}-lists",
-                _TEMPLATES / "lists.yaml",
-                {**environment, "BucketName": self.bucket, "RequireTls": _flag(self.require_tls)},
-            ),
-            *(
-                StackPlan(
-                    f"cardea-{self.name}-device-{site}", _TEMPLATES / "device.yaml", {**environment, "Site": site}, arns
-                )
-                for site in self.sites
-            ),
+    @property
+    def root_name(self) -> str:
+        """Name of the root stack."""
+        return root_name(self.name)
+
+    def artifacts(self) -> StackPlan:
+        """The bucket that all else is deployed from."""
+        parameters = {"BucketName": f"cardea-{self.name}-artifacts{self.bucket_suffix}", **self._common()}
+        return StackPlan(artifacts_name(self.name), TEMPLATES / "artifacts.yaml", parameters)
+
+    def root(self, release: StagedRelease) -> StackPlan:
+        """The environment itself."""
+        parameters = {
+            **self._common(),
+            "CodeKey": release.code_key,
+            "LayerKey": release.layer_key,
+            "Templates": release.templates,
+            "Runtime": self.target.runtime,
+            "Architecture": self.target.architecture,
+            "BucketSuffix": self.bucket_suffix,
+            "DeletionProtection": _flag(self.deletion_protection),
+        }
+        if self.is_local:
+            parameters |= {"NamedQueries": "false", "MfaMode": "OPTIONAL"}
+        return StackPlan(
+            self.root_name,
+            TEMPLATES / "root.yaml",
+            parameters | dict(self.options),
+            {"ArtifactsBucket": "ArtifactsBucket"},
         )
 
+    def devices(self) -> tuple[StackPlan, ...]:
+        """What the doors of each site may do."""
+        arns = {name: name for name in ("StreamArn", "TableArn", "BucketArn")}
+        return tuple(
+            StackPlan(
+                f"{device_prefix(self.name)}{site.id}",
+                TEMPLATES / "device.yaml",
+                {"Environment": self.name, "Site": site.id},
+                arns,
+            )
+            for site in self.sites
+        )
 
-def bucket_name(environment: str, account: str) -> str:
-    """The bucket's name on AWS: qualified by the account, since bucket names are unique in the world."""
-    return f"cardea-{environment}-lists-{account}"
+    def _common(self) -> dict[str, str]:
+        return {"Environment": self.name, "RequireTls": _flag(not self.is_local)}
 
 
-def local_environment(site: str) -> EnvironmentPlan:
-    """The environment `dev` of the local AWS, which holds one site, is thrown away, and speaks plain HTTP."""
-    return EnvironmentPlan("dev", "cardea-dev-lists", (site,), deletion_protection=False, require_tls=False)
+def root_name(environment: str) -> str:
+    """Name of an environment's root stack."""
+    return f"cardea-{environment}"
+
+
+def artifacts_name(environment: str) -> str:
+    """Name of the stack of its artifacts."""
+    return f"cardea-{environment}-artifacts"
+
+
+def device_prefix(environment: str) -> str:
+    """What the names of the stacks of its sites begin with; the site follows."""
+    return f"cardea-{environment}-device-"
+
+
+def nested_templates() -> Mapping[str, bytes]:
+    """The templates that the root nests, by file name."""
+    return {
+        template.name: template.read_bytes()
+        for template in sorted(TEMPLATES.iterdir(), key=lambda template: template.name)
+        if template.name.endswith(".yaml") and template.name not in _STANDING_ALONE
+    }
+
+
+def account_suffix(account: str) -> str:
+    """Ends the names of buckets on AWS."""
+    return f"-{account}"
+
+
+def local_environment(*sites: SitePlan, name: str = "dev", options: Mapping[str, str] | None = None) -> EnvironmentPlan:
+    """An environment of the local AWS, which is thrown away and speaks plain HTTP."""
+    return EnvironmentPlan(
+        name, sites, target=local_target(), deletion_protection=False, options=options or {}, is_local=True
+    )
 
 
 def _flag(value: bool) -> str:

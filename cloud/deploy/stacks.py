@@ -1,38 +1,27 @@
-"""Creates and updates CloudFormation stacks through change sets, and says what went wrong first.
+"""Creates, updates and deletes CloudFormation stacks, through change sets where there is a choice.
 
-Must never delete a stack that holds anything: only one whose creation failed and was rolled back.
+Must never delete a stack that holds anything unless told to by name.
 """
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from cloud.adapters.aws import AwsError, aws_errors
+from cloud.deploy.following import Following, Progress, Report
 from cloud.deploy.plan import StackPlan
 from cloud.errors import DeployError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 _LIMIT_S: Final = 3600.0
 """CloudFormation itself gives up on most resources sooner."""
 _NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a resource of a stack is doing; `resource` is its name in the template, or the stack's for the whole."""
-
-    stack: str
-    resource: str
-    status: str
-    reason: str | None
-
-
-Report = Callable[[Progress], None]
+_AT_REST: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
+_CAPABILITIES: Final[Sequence[Any]] = ["CAPABILITY_NAMED_IAM"]
 
 
 class Deployer:
@@ -49,9 +38,12 @@ class Deployer:
         self._report: Report = report or (lambda _: None)
         self._poll_s = poll_s
 
-    def apply(self, plans: Sequence[StackPlan]) -> Mapping[str, str]:
-        """Bring all stacks to their plans, in order; returns their outputs together. Raises DeployError, AwsError."""
-        outputs: dict[str, str] = {}
+    def apply(self, plans: Sequence[StackPlan], given: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """Bring all stacks to their plans, in order; returns their outputs together. Raises DeployError, AwsError.
+
+        `given` are outputs of stacks that were applied before.
+        """
+        outputs = dict(given or {})
         for plan in plans:
             missing = sorted(set(plan.inputs.values()) - set(outputs))
             if missing:
@@ -60,98 +52,34 @@ class Deployer:
             outputs |= self._apply_one(plan, {**plan.parameters, **inputs})
         return outputs
 
-    def _apply_one(self, plan: StackPlan, parameters: Mapping[str, str]) -> dict[str, str]:
-        stack = self._find(plan.name)
-        if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
-            # What is left of a failed creation: it holds nothing and can only be deleted.
-            self._delete(plan.name)
-            stack = None
-        is_new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
-        # Events are matched by this token: those of earlier deployments of the same stack are not ours.
-        token = f"cardea-{uuid.uuid4()}"
-        if self._prepare(plan, parameters, token, is_new=is_new):
-            with aws_errors():
-                self._client.execute_change_set(StackName=plan.name, ChangeSetName=token, ClientRequestToken=token)
-            self._follow(plan.name, token)
-        else:
-            self._report(Progress(plan.name, plan.name, "UNCHANGED", None))
-        done = self._find(plan.name)
-        if done is None:
-            raise DeployError(f"{plan.name}: gone after it was deployed")
-        return {output["OutputKey"]: output["OutputValue"] for output in done.get("Outputs", ())}
+    def change(self, name: str, parameters: Mapping[str, str]) -> Mapping[str, str]:
+        """Change parameters of a stack and nothing else; returns its outputs. Raises DeployError, AwsError."""
+        stack = self.find(name)
+        if stack is None:
+            raise DeployError(f"{name}: there is no such stack")
+        kept = [parameter["ParameterKey"] for parameter in stack.get("Parameters", ())]
+        values: list[Any] = [{"ParameterKey": key, "UsePreviousValue": True} for key in kept if key not in parameters]
+        self._run_change_set(name, "UPDATE", {"UsePreviousTemplate": True}, values + _values(parameters))
+        return self.outputs(name)
 
-    def _prepare(self, plan: StackPlan, parameters: Mapping[str, str], token: str, *, is_new: bool) -> bool:
-        """Make the change set; False when it would change nothing."""
+    def delete(self, name: str) -> None:
+        """Delete a stack and wait until it is gone; nothing happens if there is none. Raises DeployError, AwsError."""
+        stack = self.find(name)
+        if stack is None:
+            return
+        token = _token()
         with aws_errors():
-            self._client.create_change_set(
-                StackName=plan.name,
-                ChangeSetName=token,
-                ChangeSetType="CREATE" if is_new else "UPDATE",
-                TemplateBody=plan.body(),
-                Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-                Capabilities=["CAPABILITY_NAMED_IAM"],
-            )
-        deadline = time.monotonic() + _LIMIT_S
-        while time.monotonic() < deadline:
-            with aws_errors():
-                change_set = self._client.describe_change_set(StackName=plan.name, ChangeSetName=token)
-            status, reason = change_set["Status"], change_set.get("StatusReason", "")
-            if status == "CREATE_COMPLETE":
-                return True
-            if status == "FAILED":
-                with aws_errors():
-                    self._client.delete_change_set(StackName=plan.name, ChangeSetName=token)
-                if any(text in reason for text in _NO_CHANGES):
-                    return False
-                raise DeployError(f"{plan.name}: the change can't be made: {reason}")
-            time.sleep(self._poll_s)
-        raise DeployError(f"{plan.name}: the change set was not ready after {_LIMIT_S:.0f} s")
+            self._client.delete_stack(StackName=name, ClientRequestToken=token)
+        following = Following(self._client, stack.get("StackId", name), token, self._report)
+        for _ in self._looks(name):
+            end = following.step()
+            if end == "DELETE_COMPLETE" or (end is None and self.find(name) is None):
+                return
+            if end is not None:
+                raise DeployError(f"{name}: {end}: {following.cause}")
 
-    def _follow(self, name: str, token: str) -> None:
-        """Wait for the end of what `token` began, reporting on the way; raises DeployError with the first cause.
-
-        The end is an event of ours, not the stack's state: for a moment that still is what it was before.
-        """
-        seen: set[str] = set()
-        causes: list[str] = []
-        deadline = time.monotonic() + _LIMIT_S
-        while time.monotonic() < deadline:
-            for event in self._events(name, token):
-                if event["EventId"] in seen:
-                    continue
-                seen.add(event["EventId"])
-                self._tell(name, event)
-                causes.extend(_cause(event))
-                status = event.get("ResourceStatus", "")
-                if event.get("LogicalResourceId") == name and not status.endswith("_IN_PROGRESS"):
-                    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-                        return
-                    raise DeployError(f"{name}: {status}: {causes[0] if causes else 'no reason was given'}")
-            time.sleep(self._poll_s)
-        raise DeployError(f"{name}: not done after {_LIMIT_S:.0f} s; it goes on without us")
-
-    def _events(self, name: str, token: str) -> "list[StackEventTypeDef]":
-        """Events of this deployment, oldest first."""
-        events: list[StackEventTypeDef] = []
-        with aws_errors():
-            for page in self._client.get_paginator("describe_stack_events").paginate(StackName=name):
-                ours = [event for event in page["StackEvents"] if event.get("ClientRequestToken") == token]
-                events += ours
-                if len(ours) < len(page["StackEvents"]):
-                    break
-        return events[::-1]
-
-    def _tell(self, name: str, event: "StackEventTypeDef") -> None:
-        self._report(
-            Progress(
-                stack=name,
-                resource=event.get("LogicalResourceId", name),
-                status=event.get("ResourceStatus", ""),
-                reason=event.get("ResourceStatusReason") or None,
-            )
-        )
-
-    def _find(self, name: str) -> "StackTypeDef | None":
+    def find(self, name: str) -> "StackTypeDef | None":
+        """A stack as it is; None when there is none. Raises AwsError."""
         try:
             with aws_errors():
                 return self._client.describe_stacks(StackName=name)["Stacks"][0]
@@ -160,19 +88,99 @@ class Deployer:
                 return None
             raise
 
-    def _delete(self, name: str) -> None:
+    def outputs(self, name: str) -> dict[str, str]:
+        """The outputs of a stack. Raises DeployError when there is none, AwsError."""
+        stack = self.find(name)
+        if stack is None:
+            raise DeployError(f"{name}: there is no such stack")
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
+
+    def _apply_one(self, plan: StackPlan, parameters: Mapping[str, str]) -> dict[str, str]:
+        stack = self.find(plan.name)
+        if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
+            # What is left of a failed creation: it holds nothing and can only be deleted.
+            self.delete(plan.name)
+            stack = None
+        if stack is not None and self._is_as_planned(stack, plan.body(), parameters):
+            self._report(Progress(plan.name, plan.name, "UNCHANGED", None))
+        else:
+            is_new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
+            kind = "CREATE" if is_new else "UPDATE"
+            self._run_change_set(plan.name, kind, {"TemplateBody": plan.body()}, _values(parameters))
+        return self.outputs(plan.name)
+
+    def _is_as_planned(self, stack: "StackTypeDef", body: str, parameters: Mapping[str, str]) -> bool:
+        """Whether a stack was made from just this.
+
+        A change set would not tell: it lists nested stacks as changed whenever it can't see inside, though what they
+        are made of is named in the parameters, by its content.
+        """
+        if stack["StackStatus"] not in _AT_REST:
+            return False
         with aws_errors():
-            self._client.delete_stack(StackName=name)
+            before = self._client.get_template(StackName=stack["StackName"], TemplateStage="Original")
+            # A template in YAML comes back as the text that it was; only one in JSON would be parsed.
+            if str(before["TemplateBody"]) != body:
+                return False
+            summary = self._client.get_template_summary(TemplateBody=body)
+        defaults = {p["ParameterKey"]: p.get("DefaultValue", "") for p in summary.get("Parameters", ())}
+        now = {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", ())}
+        return now == {**defaults, **parameters}
+
+    def _run_change_set(self, name: str, kind: Any, template: Mapping[str, Any], values: "list[Any]") -> None:
+        # Events are matched by this token: those of earlier deployments of the same stack are not ours.
+        token = _token()
+        with aws_errors():
+            self._client.create_change_set(
+                StackName=name,
+                ChangeSetName=token,
+                ChangeSetType=kind,
+                Parameters=values,
+                Capabilities=_CAPABILITIES,
+                **template,
+            )
+        if not self._is_ready(name, token):
+            self._report(Progress(name, name, "UNCHANGED", None))
+            return
+        with aws_errors():
+            self._client.execute_change_set(StackName=name, ChangeSetName=token, ClientRequestToken=token)
+        following = Following(self._client, name, token, self._report)
+        # The end is an event of ours, not the stack's state: for a moment that still is what it was before.
+        for _ in self._looks(name):
+            end = following.step()
+            if end in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+                return
+            if end is not None:
+                raise DeployError(f"{name}: {end}: {following.cause}")
+
+    def _is_ready(self, name: str, token: str) -> bool:
+        """Wait for a change set; False when it would change nothing, and then it is gone."""
+        for _ in self._looks(name):
+            with aws_errors():
+                change_set = self._client.describe_change_set(StackName=name, ChangeSetName=token)
+            status, reason = change_set["Status"], change_set.get("StatusReason", "")
+            if status == "CREATE_COMPLETE":
+                return True
+            if status == "FAILED":
+                with aws_errors():
+                    self._client.delete_change_set(StackName=name, ChangeSetName=token)
+                if any(text in reason for text in _NO_CHANGES):
+                    return False
+                raise DeployError(f"{name}: the change can't be made: {reason}")
+        return False
+
+    def _looks(self, name: str) -> Iterator[None]:
+        """The moments to look at a stack; raises DeployError when there were enough."""
         deadline = time.monotonic() + _LIMIT_S
-        while self._find(name) is not None:
-            if time.monotonic() > deadline:
-                raise DeployError(f"{name}: what is left of its failed creation can't be deleted")
+        while time.monotonic() < deadline:
+            yield
             time.sleep(self._poll_s)
+        raise DeployError(f"{name}: not done after {_LIMIT_S:.0f} s; it goes on without us")
 
 
-def _cause(event: "StackEventTypeDef") -> list[str]:
-    """Why a resource failed, if this event says so; resources that were only cancelled are no cause."""
-    reason = event.get("ResourceStatusReason", "")
-    if not event.get("ResourceStatus", "").endswith("_FAILED") or "cancelled" in reason.lower():
-        return []
-    return [f"{event.get('LogicalResourceId')} ({event.get('ResourceType')}): {reason or 'no reason was given'}"]
+def _token() -> str:
+    return f"cardea-{uuid.uuid4()}"
+
+
+def _values(parameters: Mapping[str, str]) -> list[Any]:
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]

@@ -16,6 +16,10 @@ TRAIL: Final = 16
 Item = Mapping[str, Any]
 
 
+_BETWEEN: Final = "|"
+"""No id and no instant holds it."""
+
+
 class FactKind(StrEnum):
     """What a fact says."""
 
@@ -52,10 +56,14 @@ class Fact:
         """What stays the same however often it is said."""
         return self.device, self.epoch, self.seq
 
+    def text(self) -> str:
+        """The fact as an entry of a trail: one string, since sixteen lists of nine would take long to be written."""
+        return _BETWEEN.join(map(str, astuple(self)))
+
     @classmethod
-    def read(cls, values: Iterable[Any]) -> Self:
-        """The fact of an entry of a trail. Numbers may come as any kind of number."""
-        at, device, epoch, seq, *rest = values
+    def read(cls, text: str) -> Self:
+        """The inverse of `text`."""
+        at, device, epoch, seq, *rest = text.split(_BETWEEN)
         return cls(at, device, int(epoch), int(seq), *rest)
 
 
@@ -69,9 +77,9 @@ def merged(site: str, person: str, item: Item | None, facts: Iterable[Fact]) -> 
 
     `item` is what lies there now. Equal to its own fields when the facts change nothing.
     """
-    known = () if item is None else (Fact.read(values) for values in item["trail"])
+    known = () if item is None else (Fact.read(text) for text in item["trail"])
     trail = _newest((*known, *facts))
-    fields: dict[str, Any] = {"person": person, "trail": [list(astuple(fact)) for fact in trail]}
+    fields: dict[str, Any] = {"person": person, "trail": [fact.text() for fact in trail]}
     last = _last_move(trail)
     if last is None:
         return fields

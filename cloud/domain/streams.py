@@ -4,10 +4,9 @@ Records come in any order and more than once: alarms before what happens now, th
 arrived is kept as runs of consecutive events; between two runs, and before the first, is a hole. Each run remembers the
 `prev` of its first event and the hash of its last, so that the chain is checked also where two records meet.
 
-Bounds: MAX_RUNS runs. When there is one too many, the hole that lies lowest is given up: its two neighbours become one
-run, what lies below its end is from then on written again whenever it comes (which changes nothing), and it is a
-finding, so a person hears of it. MAX_EXPLAINED ranges of explained loss; the lowest goes first, and its hole is then
-reported as if nobody had explained it.
+The bound is MAX_RUNS runs. When there is one too many, the hole that lies lowest is given up: its two neighbours become
+one run, what lies below its end is from then on written whenever it comes (again, perhaps, which changes nothing), and
+it is a finding, so a person hears of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +14,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Self
 
-from cloud.contract.checks import is_whole
 from cloud.contract.events import GENESIS, Event, EventType
+from cloud.domain.delays import seconds_of
+from cloud.domain.losses import Explained, explained_by, united, without
 
 MAX_RUNS: Final = 128
 """An item of 128 runs is 25 KB. A backlog makes one run of each group of alarms in it, until it is delivered."""
-MAX_EXPLAINED: Final = 64
 HOLES: Final = "HOLES"
 """Partition of the owner index with all streams that have a hole which is not settled."""
 
@@ -47,15 +46,6 @@ class Hole:
     last: int
     since: str
     settled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """What the device itself said is lost. It may say so in a later epoch."""
-
-    epoch: int
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,7 @@ class Stream:
     runs: tuple[Run, ...] = ()
     explained: tuple[Explained, ...] = ()
     floor: int = 0
-    """Up to here, holes were given up."""
+    """Up to here it is not known what has arrived: holes were given up, or places were used twice."""
     after_loss: bool = False
     """The journal before this epoch was set aside: what is missing of earlier epochs is known to be lost."""
     arrived_at: str = ""
@@ -172,25 +162,54 @@ def merge(stream: Stream, events: Sequence[Event], arrived_at: str) -> Merged:
 
 def unexplained(epoch: int, hole: Hole, streams: Iterable[Stream]) -> list[tuple[int, int]]:
     """What is left of a hole of this epoch after all that the device's streams explain."""
-    left = [(hole.first, hole.last)]
+    known = list(streams)
+    if any(stream.after_loss and stream.epoch > epoch for stream in known):
+        return []
+    return without(
+        (hole.first, hole.last), [loss for stream in known for loss in stream.explained if loss.epoch == epoch]
+    )
+
+
+def overdue(streams: Sequence[Stream], wait_s: float) -> list[tuple[Stream, Hole, list[tuple[int, int]]]]:
+    """Holes of one device that somebody must hear of, or (with no parts) that are explained by now; none that is
+    settled. The parts are what nobody explains.
+
+    A hole must be there for so long while the controller delivers: one that is cut off is not missing anything yet.
+    """
+    found = []
+    newest = max((stream.arrived_at for stream in streams), default="")
     for stream in streams:
-        if stream.after_loss and stream.epoch > epoch:
-            return []
-        for loss in stream.explained:
-            if loss.epoch == epoch:
-                left = [
-                    part
-                    for first, last in left
-                    for part in ((first, min(last, loss.first - 1)), (max(first, loss.last + 1), last))
-                    if part[0] <= part[1]
-                ]
-    return left
+        for hole in stream.holes:
+            if not hole.settled:
+                parts = unexplained(stream.epoch, hole, streams)
+                if not parts or seconds_of(newest) - seconds_of(hole.since) >= wait_s:
+                    found.append((stream, hole, parts))
+    return found
 
 
 def settled(stream: Stream, holes: Iterable[Hole]) -> Stream:
     """The stream once these holes have been told or explained."""
     above = {hole.last + 1 for hole in holes}
     return replace(stream, runs=tuple(replace(run, settled=True) if run.first in above else run for run in stream.runs))
+
+
+def held_before(stream: Stream, events: Iterable[Event]) -> Event | None:
+    """The first of these that should be in the table already, just as it is; None when there is none.
+
+    The time of an event that was made with a clock that nobody trusted may have been corrected since.
+    """
+    for event in events:
+        if event.seq > stream.floor and event.clock == "synced" and _holds(stream.runs, event.seq):
+            return event
+    return None
+
+
+def rewound(stream: Stream) -> Stream:
+    """The stream of a device that uses its places a second time: a controller that was set back to an old copy.
+
+    What has its place among the known ones is from then on taken for new, so that nothing of it is lost.
+    """
+    return replace(stream, floor=stream.runs[-1].last) if stream.runs else stream
 
 
 def _holds(runs: Sequence[Run], seq: int) -> bool:
@@ -263,25 +282,6 @@ def _without_lowest_hole(stream: Stream) -> tuple[Stream, GivenUp]:
 
 def _told_by_device(stream: Stream, events: Iterable[Event]) -> Stream:
     """The stream with what these events say of losses."""
-    explained = stream.explained
-    for event in events:
-        detail = event.detail or {}
-        if event.type is EventType.JOURNAL_SET_ASIDE:
-            stream = replace(stream, after_loss=True)
-        elif event.type is EventType.JOURNAL_GAP and "first" in detail:
-            # A gap in memory names times: those events never got a place, so they leave no hole.
-            values = [detail.get(name) for name in ("epoch", "first", "last")]
-            if all(is_whole(value, least=1) for value in values):
-                explained = _united((*explained, Explained(*values)))  # type: ignore[arg-type]  # whole numbers
-    return replace(stream, explained=explained)
-
-
-def _united(losses: Iterable[Explained]) -> tuple[Explained, ...]:
-    """The same losses without overlaps, lowest first, cut to what is kept."""
-    united: list[Explained] = []
-    for loss in sorted(losses, key=lambda loss: (loss.epoch, loss.first)):
-        if united and united[-1].epoch == loss.epoch and loss.first <= united[-1].last + 1:
-            united[-1] = replace(united[-1], last=max(united[-1].last, loss.last))
-        elif loss.first <= loss.last:
-            united.append(loss)
-    return tuple(united[-MAX_EXPLAINED:])
+    losses = [loss for event in events if (loss := explained_by(event))]
+    after_loss = stream.after_loss or any(event.type is EventType.JOURNAL_SET_ASIDE for event in events)
+    return replace(stream, explained=united((*stream.explained, *losses)), after_loss=after_loss)

@@ -25,6 +25,7 @@ class DemoSite:
     """One site, ready to be published."""
 
     site: str
+    zone: str
     items: Items
     cards: Mapping[str, bytes] = field(repr=False)
     """The UID of each card by its name; what an emulated reader presents."""
@@ -66,7 +67,7 @@ def _read(document: Mapping[str, Any], card_hash_key: bytes) -> DemoSite:
     problems = dangling(listed)
     if problems:
         raise ContractError(problems[0])
-    return DemoSite(site["id"], listed, cards)
+    return DemoSite(site["id"], site["zone"], listed, cards)
 
 
 def _tables(document: Mapping[str, Any], kind: Kind) -> list[Mapping[str, Any]]:

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloud.adapters.aws import AwsAccess
-from cloud.adapters.keys import ensure_site_keys, write_door_keys
-from cloud.adapters.list_store import ListStore
+from cloud.adapters.keys import SiteKeys, ensure_site_keys, write_door_keys
 from cloud.adapters.publisher import Publisher, open_publisher
 from cloud.contract.allowlist import Head
-from cloud.deploy.plan import local_environment
-from cloud.deploy.stacks import Deployer, Report
+from cloud.deploy.environment import SiteStart, deploy
+from cloud.deploy.following import Report
+from cloud.deploy.plan import SitePlan, local_environment
+from cloud.deploy.sites import FirstList
+from cloud.deploy.stacks import Deployer
 from cloud.errors import LocalAwsError
 from cloud.local.demo_site import DEMO_SITE, load_demo_site
 from cloud.local.device_user import create_device_user
@@ -107,13 +109,12 @@ class LocalCloud:
         site = load_demo_site(self._site_file, keys.card_hash)
         self._server.start()
         access = _root_access(self._server.endpoint)
-        plan = local_environment(site.site)
-        outputs = Deployer(access.cloudformation(), self._report, _POLL_S).apply(plan.stacks())
+        plan = local_environment(SitePlan(site.site, site.site, site.zone))
+        first = FirstList(list(site.items.values()), lambda: max(time.time(), self._last_epoch() + 1))
+        deployer = Deployer(access.cloudformation(), self._report, _POLL_S)
+        outputs = deploy(access, deployer, plan, {site.site: SiteStart(keys, first)})
         door = create_device_user(access.iam(), f"door-of-{site.site}", outputs["PolicyArn"])
-        store = ListStore(site.site, outputs["TableName"], outputs["BucketName"], access.dynamodb(), access.s3())
-        publisher = Publisher(store, keys.sign, clock=lambda: max(time.time(), self._last_epoch() + 1))
-        # Meant: whoever takes people out of the demo's file wants them gone.
-        head = publisher.publish(site.items.values(), allow_shrink=True)
+        head = _head(access, site.site, outputs, keys)
         (self._home / _EPOCH).write_text(f"{head.epoch}\n", encoding="ascii")
         write_door_keys(keys, self._home / "door")
         details = self._details(outputs, head, client_environment(self._server.endpoint, door.id, door.secret))
@@ -204,6 +205,15 @@ def run_local(
 
 def _root_access(endpoint: str) -> AwsAccess:
     return AwsAccess(endpoint=endpoint, region=REGION, access_key=ROOT_KEY, secret_key=ROOT_KEY)
+
+
+def _head(access: AwsAccess, site: str, outputs: Mapping[str, str], keys: SiteKeys) -> Head:
+    """What the doors of a site see now."""
+    publisher = open_publisher(access, site, outputs["TableName"], outputs["BucketName"], keys.sign)
+    current = publisher.current()
+    if current is None:
+        raise LocalAwsError(f"site {site}: no list was published")
+    return current[0]
 
 
 def _lock(path: Path) -> int:

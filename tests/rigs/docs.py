@@ -10,6 +10,7 @@ from typing import Final
 from agent.doctor.examination import LINES
 from agent.doctor.remedies import REMEDIES
 from cloud.contract.reasons import Reason
+from cloud.cost.report import as_markdown
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -71,6 +72,7 @@ def _cell(text: str) -> str:
 
 
 BLOCKS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    "docs/cost.md": {"cost": as_markdown},
     "docs/decisions.md": {"reasons": reasons},
     "docs/doctor.md": {"lines": doctor_lines, "degraded": degraded_reasons},
 }

@@ -8,7 +8,8 @@ import pytest
 
 from cloud.adapters.aws import AwsAccess
 from cloud.adapters.list_store import ListStore
-from cloud.deploy.plan import local_environment
+from cloud.deploy.environment import deploy
+from cloud.deploy.plan import SitePlan, local_environment
 from cloud.deploy.stacks import Deployer
 from cloud.local.server import REGION, ROOT_KEY, LocalAws
 
@@ -35,10 +36,12 @@ def empty_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsAcces
 
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An account with the stacks of the environment dev and the device policy of site hq."""
+    """An account with the environment dev, which has the site hq."""
     with LocalAws(tmp_path_factory.mktemp("local-aws")) as aws:
         access = AwsAccess(aws.endpoint, REGION, ROOT_KEY, ROOT_KEY)
-        outputs = Deployer(access.cloudformation(), poll_s=0.02).apply(local_environment("hq").stacks())
+        outputs = deploy(
+            access, Deployer(access.cloudformation(), poll_s=0.02), local_environment(SitePlan("hq", "Headquarters"))
+        )
         yield Account(access, outputs)
 
 

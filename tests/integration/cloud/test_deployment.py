@@ -1,14 +1,29 @@
 """Stacks through real change sets, and what the device policy allows in the account that they make."""
 
+import io
+import re
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
-from cloud.deploy.plan import EnvironmentPlan, StackPlan, bucket_name, local_environment
-from cloud.deploy.stacks import Deployer, Progress
+from cloud.adapters.entities import EntityStore
+from cloud.adapters.keys import ensure_site_keys
+from cloud.deploy.environment import SiteStart, deploy
+from cloud.deploy.following import Progress
+from cloud.deploy.plan import EnvironmentPlan, SitePlan, StackPlan, local_environment
+from cloud.deploy.release import stage
+from cloud.deploy.removal import erase, stop
+from cloud.deploy.stacks import Deployer
+from cloud.deploy.status import status
+from cloud.domain.keys import site as site_key
+from cloud.domain.outcome import Item
+from cloud.domain.routes import Family
 from cloud.errors import DeployError
 from cloud.local.device_user import create_device_user
 from cloud.local.server import REGION
@@ -19,52 +34,244 @@ pytestmark = pytest.mark.system
 # The local AWS takes most mistakes; this one it refuses as AWS does, after another resource was made.
 BROKEN = """
 Resources:
-  Bucket:
-    Type: AWS::S3::Bucket
-    Properties: {BucketName: made-before}
+  Before:
+    Type: AWS::SNS::Topic
   Broken:
     Type: AWS::IoT::ProvisioningTemplate
-    DependsOn: Bucket
+    DependsOn: Before
     Properties: {TemplateName: x, TemplateBody: "{}", ProvisioningRoleArn: "arn:aws:iam::123456789012:role/x"}
 """
 
 
-def deployer(access: AwsAccess, seen: list[Progress]) -> Deployer:
-    return Deployer(access.cloudformation(), seen.append, poll_s=0.02)
+def deployer(access: AwsAccess, seen: list[Progress] | None = None) -> Deployer:
+    return Deployer(access.cloudformation(), seen.append if seen is not None else None, poll_s=0.02)
 
 
-def test_environment_is_deployed_once_and_then_left_alone(empty_account: AwsAccess) -> None:
+def environment(name: str, *sites: str, **options: str) -> EnvironmentPlan:
+    return local_environment(*(SitePlan(site, site) for site in sites or ("hq",)), name=name, options=options)
+
+
+def states(seen: list[Progress]) -> set[str]:
+    return {progress.status for progress in seen}
+
+
+def function_names(access: AwsAccess, name: str) -> set[str]:
+    pages = client(access, "lambda").get_paginator("list_functions").paginate()
+    names = {function["FunctionName"] for page in pages for function in page["Functions"]}
+    return {found for found in names if found.startswith(f"cardea-{name}-")}
+
+
+def client(access: AwsAccess, service: str) -> Any:
+    """A client of a service that the backend itself does not call."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]  # any service
+        endpoint_url=access.endpoint,
+        region_name=access.region,
+        aws_access_key_id=access.access_key,
+        aws_secret_access_key=access.secret_key,
+    )
+
+
+def test_environment_is_deployed_from_nothing_and_then_left_alone(empty_account: AwsAccess) -> None:
     """The first time makes every resource, the second changes nothing and gives the same outputs."""
-    plan = EnvironmentPlan("prod", bucket_name("prod", "123456789012"), ("hq", "depot")).stacks()
+    plan = environment("prod", "hq", "depot")
     seen: list[Progress] = []
-    outputs = deployer(empty_account, seen).apply(plan)
+    outputs = deploy(empty_account, deployer(empty_account, seen), plan)
     assert outputs["StreamName"] == "cardea-prod-events"
     assert outputs["TableName"] == "cardea-prod"
-    assert outputs["BucketName"] == "cardea-prod-lists-123456789012"
-    made = [(event.resource, event.status) for event in seen if event.status == "CREATE_COMPLETE"]
-    assert [name for name, _ in made if not name.startswith("cardea-")] == [
-        "Table", "Stream", "Bucket", "TlsOnly", "Policy", "Policy",
-    ]  # fmt: skip
+    assert outputs["BucketName"] == "cardea-prod-lists"
+    assert states(seen) == {"CREATE_IN_PROGRESS", "CREATE_COMPLETE"}
+    made = {progress.resource for progress in seen if progress.status == "CREATE_COMPLETE"}
+    assert made >= {
+        "Table",
+        "Stream",
+        "Policy",
+        "Consumer",
+        "Processor",
+        "Router",
+        "Delivery",
+        "Api",
+        "Pool",
+        "Dashboard",
+    }
+    families = {f"process-{family.value}" for family in Family}
+    others = {"consumer", "gaps", "snapshots", "transform", "router", "api-read", "api-change"}
+    assert function_names(empty_account, "prod") == {f"cardea-prod-{name}" for name in families | others}
     again: list[Progress] = []
-    assert deployer(empty_account, again).apply(plan) == outputs
-    assert [event.status for event in again] == ["UNCHANGED"] * len(plan)
+    assert deploy(empty_account, deployer(empty_account, again), plan) == outputs
+    assert [progress.status for progress in again] == ["UNCHANGED"] * 4
+
+
+def test_site_gets_its_keys_its_list_and_its_entry_once(account: Account) -> None:
+    """They are there after the first deployment, and the same after the next."""
+    names = [f"cardea/dev/site/hq/{what}" for what in ("list-sign", "card-hash")]
+    secrets = account.access.secretsmanager()
+
+    def made() -> tuple[list[str], str | None, Item | None]:
+        keys = [secrets.get_secret_value(SecretId=name, VersionStage="AWSCURRENT")["SecretString"] for name in names]
+        store = EntityStore(account.outputs["TableName"], account.access.dynamodb())
+        return keys, account.store("hq").head(), store.get(site_key("hq"))
+
+    first = made()
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in first[0])
+    assert first[1] is not None
+    assert first[2] == {
+        "pk": "SITE#hq", "sk": "-", "g2pk": "SITES", "g2sk": "hq", "v": 1, "rev": 1,
+        "site": "hq", "name": "Headquarters", "zone": "Europe/Berlin",
+    }  # fmt: skip
+    renamed = local_environment(SitePlan("hq", "Another name", "UTC"))
+    deploy(account.access, deployer(account.access), renamed)
+    assert made() == first
+
+
+def test_given_key_that_is_not_the_one_that_is_there_is_refused(account: Account, tmp_path: Path) -> None:
+    """No deployment may make every card of a site unknown."""
+    starts = {"hq": SiteStart(keys=ensure_site_keys(tmp_path))}
+    plan = local_environment(SitePlan("hq", "Headquarters"))
+    with pytest.raises(DeployError, match="cardea/dev/site/hq/list-sign: is there and holds another key"):
+        deploy(account.access, deployer(account.access), plan, starts)
+
+
+def test_change_of_code_updates_functions_and_nothing_else(account: Account) -> None:
+    """Stacks without functions are not touched, and what functions work on stays the same."""
+    plan = local_environment(SitePlan("hq", "Headquarters"))
+    bucket = account.outputs["ArtifactsBucket"]
+    release = stage(account.access.s3(), bucket, plan.target)
+    account.access.s3().put_object(Bucket=bucket, Key="code/other.zip", Body=zip_of("cloud/__init__.py"))
+    functions = client(account.access, "lambda")
+
+    def hashes() -> set[str]:
+        names = function_names(account.access, "dev")
+        return {functions.get_function(FunctionName=name)["Configuration"]["CodeSha256"] for name in names}
+
+    before = hashes()
+    seen: list[Progress] = []
+    given = {"ArtifactsBucket": bucket}
+    changed = deployer(account.access, seen).apply([plan.root(replace(release, code_key="code/other.zip"))], given)
+    assert len(before) == len(hashes()) == 1
+    assert hashes() != before
+    touched = {progress.stack.removeprefix("cardea-dev").strip("-").partition("-")[0] for progress in seen}
+    assert touched == {"", "Archive", "FastPath", "Requests", "Api"}
+    assert {name for name in changed if changed[name] != account.outputs.get(name)} == {"CodeKey"}
+    deploy(account.access, deployer(account.access), plan)
+    assert hashes() == before
 
 
 def test_two_environments_live_side_by_side(empty_account: AwsAccess) -> None:
-    """Nothing of one has a name that the other needs."""
-    first = deployer(empty_account, []).apply(EnvironmentPlan("one", "cardea-one-lists", ("hq",)).stacks())
-    second = deployer(empty_account, []).apply(EnvironmentPlan("two", "cardea-two-lists", ("hq",)).stacks())
-    assert not set(first.values()) & set(second.values())
+    """Nothing of one has a name that the other needs, and the end of one is none of the other's business."""
+    one, two = environment("one"), environment("two")
+    first = deploy(empty_account, deployer(empty_account), one)
+    second = deploy(empty_account, deployer(empty_account), two)
+    assert not set(first.values()) - {first["CodeKey"]} & set(second.values())
+    erase(empty_account, deployer(empty_account), "one")
+    found = status(empty_account, "two")
+    assert (found.running, found.is_sound, found.code_is_current) == (True, True, True)
+    assert len(function_names(empty_account, "two")) == 13
+    names = [secret["Name"] for secret in empty_account.secretsmanager().list_secrets()["SecretList"]]
+    assert [name for name in names if name.startswith("cardea/one/")] == []
+    assert len([name for name in names if name.startswith("cardea/two/")]) == 3
 
 
-def test_change_of_a_parameter_updates_the_stack(empty_account: AwsAccess) -> None:
-    """What differs is applied, through an update."""
-    events = EnvironmentPlan("upd", "cardea-upd-lists", ()).stacks()[1]
-    deployer(empty_account, []).apply([events])
+def test_environment_that_was_stopped_finds_its_data_again(empty_account: AwsAccess) -> None:
+    """What works is gone, what holds data is not; the next deployment goes on where the last one ended."""
+    plan = environment("back")
+    before = deploy(empty_account, deployer(empty_account), plan)
+    item = {"pk": {"S": "PERSON#hq#anna"}, "sk": {"S": "-"}}
+    empty_account.dynamodb().put_item(TableName=before["TableName"], Item=item)
+    for output in ("BucketName", "ArchiveBucket", "RejectedBucket"):
+        empty_account.s3().put_object(Bucket=before[output], Key="kept", Body=b"x")
+    empty_account.cognito().admin_create_user(
+        UserPoolId=before["PoolId"], Username="olga", TemporaryPassword="Correct-Horse-7-Staple"
+    )
+
+    stop(deployer(empty_account), "back")
+    found = status(empty_account, "back")
+    assert (found.running, found.is_sound) == (False, True)
+    assert function_names(empty_account, "back") == set()
+    assert client(empty_account, "sqs").list_queues(QueueNamePrefix="cardea-back-").get("QueueUrls", []) == []
+    assert client(empty_account, "events").list_rules(NamePrefix="cardea-back-")["Rules"] == []
+
+    after = deploy(empty_account, deployer(empty_account), plan)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"ApiId", "ApiUrl"}
+    assert empty_account.dynamodb().get_item(TableName=after["TableName"], Key=item)["Item"] == item
+    for output in ("BucketName", "ArchiveBucket", "RejectedBucket"):
+        assert empty_account.s3().get_object(Bucket=after[output], Key="kept")["Body"].read() == b"x"
+    assert empty_account.cognito().admin_get_user(UserPoolId=after["PoolId"], Username="olga")["Enabled"]
+    assert status(empty_account, "back").running
+
+
+def test_environment_is_erased_with_all_its_data(empty_account: AwsAccess) -> None:
+    """Versions and delete markers too, protected or not; and its name is free for the next one."""
+    plan = replace(environment("gone"), deletion_protection=True)
+    outputs = deploy(empty_account, deployer(empty_account), plan)
+    s3 = empty_account.s3()
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket=outputs["BucketName"], Key="lists/hq/x", Body=body)
+    s3.delete_object(Bucket=outputs["BucketName"], Key="lists/hq/x")
+    s3.put_object(Bucket=outputs["RequestsBucket"], Key="requests/hq/x.json", Body=b"{}")
+
+    assert erase(empty_account, deployer(empty_account), "gone").locked == {}
+    assert "cardea-gone" not in empty_account.dynamodb().list_tables()["TableNames"]
+    assert "cardea-gone-events" not in empty_account.kinesis().list_streams()["StreamNames"]
+    assert [b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"].startswith("cardea-gone-")] == []
+    pools = empty_account.cognito().list_user_pools(MaxResults=60)["UserPools"]
+    assert [pool for pool in pools if pool["Id"] == outputs["PoolId"]] == []
+    assert empty_account.kms().describe_key(KeyId=outputs["KeyArn"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    with pytest.raises(DeployError, match="there is no such stack"):
+        status(empty_account, "gone")
+    deploy(empty_account, deployer(empty_account), plan)
+    erase(empty_account, deployer(empty_account), "gone")
+
+
+def test_what_is_locked_stays_and_is_told(empty_account: AwsAccess) -> None:
+    """Where nobody may delete a request before its time, not even this may; the key to it stays as well."""
+    plan = environment("law", LockMode="COMPLIANCE")
+    outputs = deploy(empty_account, deployer(empty_account), plan)
+    # The local AWS does not take the bucket's own rule from its template.
+    empty_account.s3().put_object_lock_configuration(
+        Bucket=outputs["RequestsBucket"],
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}},
+        },
+    )
+    empty_account.s3().put_object(Bucket=outputs["RequestsBucket"], Key="requests/hq/x.json", Body=b"{}")
+    assert erase(empty_account, deployer(empty_account), "law").locked == {outputs["RequestsBucket"]: 1}
+    assert "cardea-law" not in empty_account.dynamodb().list_tables()["TableNames"]
+    # That the bucket itself stays is for the template's tests: the local AWS deletes what lies in a nested stack.
+    key = empty_account.kms().describe_key(KeyId=outputs["KeyArn"])["KeyMetadata"]
+    assert key["KeyState"] == "Enabled"
+
+
+def test_failure_is_explained_by_the_resource_that_failed_first(empty_account: AwsAccess, tmp_path: Path) -> None:
+    """It lies two stacks deep; those that contain it only say that something in them failed."""
+    s3 = empty_account.s3()
+    s3.create_bucket(Bucket="nested", CreateBucketConfiguration={"LocationConstraint": REGION})
+    for name, body in {"inner.yaml": BROKEN, "middle.yaml": nesting("inner", s3.meta.endpoint_url)}.items():
+        s3.put_object(Bucket="nested", Key=name, Body=body.encode())
+    path = tmp_path / "root.yaml"
+    path.write_text(nesting("middle", s3.meta.endpoint_url))
     seen: list[Progress] = []
-    longer = replace(events, parameters={**events.parameters, "RetentionHours": "48"})
-    deployer(empty_account, seen).apply([longer])
-    assert ("Stream", "UPDATE_COMPLETE") in [(event.resource, event.status) for event in seen]
+    with pytest.raises(DeployError, match=r"^deep: ROLLBACK_COMPLETE: Broken \(AWS::IoT::ProvisioningTemplate\): "):
+        deployer(empty_account, seen).apply([StackPlan("deep", path, {})])
+    assert ("Broken", "CREATE_FAILED") in [(progress.resource, progress.status) for progress in seen]
+
+
+def nesting(name: str, endpoint: str) -> str:
+    return f"""
+Resources:
+  {name.capitalize()}:
+    Type: AWS::CloudFormation::Stack
+    Properties: {{TemplateURL: "{endpoint}/nested/{name}.yaml"}}
+"""
+
+
+def zip_of(name: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, "")
+    return buffer.getvalue()
 
 
 def test_failure_names_its_first_cause_and_can_be_tried_again(empty_account: AwsAccess, tmp_path: Path) -> None:
@@ -73,7 +280,7 @@ def test_failure_names_its_first_cause_and_can_be_tried_again(empty_account: Aws
     path.write_text(BROKEN)
     plan = StackPlan("try-again", path, {})
     with pytest.raises(DeployError, match=r"^try-again: ROLLBACK_COMPLETE: Broken \(AWS::IoT::ProvisioningTemplate\)"):
-        deployer(empty_account, []).apply([plan])
+        deployer(empty_account).apply([plan])
     path.write_text(BROKEN[: BROKEN.index("  Broken:")])
     seen: list[Progress] = []
     deployer(empty_account, seen).apply([plan])
@@ -82,16 +289,14 @@ def test_failure_names_its_first_cause_and_can_be_tried_again(empty_account: Aws
 
 def test_parameter_out_of_range_is_refused(empty_account: AwsAccess) -> None:
     """The service's own words reach the caller."""
-    events = EnvironmentPlan("Upper", "b", ()).stacks()[1]
     with pytest.raises(AwsError, match="lower-case letters and digits"):
-        deployer(empty_account, []).apply([events])
+        deployer(empty_account).apply([environment("Upper").artifacts()])
 
 
 def test_input_that_no_stack_gives_is_refused_before_anything_is_called(empty_account: AwsAccess) -> None:
     """A plan in the wrong order is a mistake of ours, told as such."""
-    device = local_environment("hq").stacks()[-1]
     with pytest.raises(DeployError, match="no stack before it has the output BucketArn"):
-        deployer(empty_account, []).apply([device])
+        deployer(empty_account).apply(environment("dev").devices())
 
 
 def test_device_policy_is_enforced(account: Account) -> None:

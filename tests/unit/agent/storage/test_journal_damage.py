@@ -11,11 +11,13 @@ import pytest
 
 from agent.errors import StorageError
 from agent.storage.journal import SqliteJournal
+from agent.storage.journal_file import JournalSettings
+from agent.storage.journal_rescue import open_journal as open_file
 from agent.storage.journal_schema import place_of
 from agent.storage.verify import verify
 from cloud.contract.events import EventType
 from tests.rigs.journals import drain, eventually, fill, open_journal, seqs
-from tests.rigs.stamps import opened
+from tests.rigs.stamps import opened, stamp
 
 _PAGE = 2048
 
@@ -124,12 +126,12 @@ def _crashed(tmp_path: Path, events: int) -> Path:
     return crashed
 
 
-@pytest.mark.parametrize("seq", [2, 12, 18])
+@pytest.mark.parametrize("seq", [2, 12, 18, 19])
 def test_byte_that_went_bad_in_the_log_is_no_silent_loss(tmp_path: Path, seq: int) -> None:
     """SQLite ends its log there; the numbers of the events behind it must not be used again."""
     state_dir = _crashed(tmp_path, 20)
     log = state_dir / "journal.db-wal"
-    _overwrite(log, log.read_bytes().index(b'"seq":%d,' % seq), b'"sEq"')
+    _overwrite(log, log.read_bytes().index(b'"seq":%d,' % seq) - len("null,"), b"NULL")
     with open_journal(state_dir) as journal:
         detail = _set_aside_detail(journal)
         assert detail["reason"] == f"its log is damaged: events {seq} to 20 are lost"
@@ -148,6 +150,29 @@ def test_last_write_that_the_power_cut_is_no_damage(tmp_path: Path) -> None:
         assert (journal.stats().epoch, journal.stats().seq) == (1, 19)
         # What is left of it must not lie behind the next writes: after another cut it would pass for a lost one.
         assert log.stat().st_size == 0
+
+
+def test_torn_write_with_garbage_in_it_is_no_damage(tmp_path: Path) -> None:
+    """What the power cut may hold anything, also what looks like the end of a transaction before it."""
+    live, crashed = tmp_path / "live", tmp_path / "crashed"
+    crashed.mkdir()
+    settings = JournalSettings(live, "door-1", "hq", stamp, 10_000, 1 << 28)
+    live.mkdir()
+    with closing(open_file(settings)) as journal:
+        journal.write([opened(n=number) for number in range(5)])
+        sound = (live / "journal.db-wal").stat().st_size
+        journal.write([opened(n=number, filler="x" * 600) for number in range(20)])
+        for path in live.glob("journal.*[!m]"):
+            shutil.copy(path, crashed)
+    log = crashed / "journal.db-wal"
+    frame = 24 + _PAGE
+    written = (log.stat().st_size - sound) // frame
+    for garbage in (b"\xde\xad\xbe\xef\xb0\xd1\x80\x34", b"\x00\x00\x00\x02\x00\x00\x00\x09"):
+        _overwrite(log, sound + (written // 2) * frame, garbage)
+        _overwrite(log, log.stat().st_size - 1000, bytes(500))
+        shutil.copytree(crashed, state_dir := tmp_path / garbage.hex())
+        with open_journal(state_dir) as opened_again:
+            assert (opened_again.stats().epoch, opened_again.stats().seq) == (1, 5)
 
 
 def test_deleted_journal_begins_a_new_epoch(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Options of `cardea cloud`: which environment, where, with which sites; refused before anything is called."""
+
+import re
+import zoneinfo
+from typing import Final
+
+import click
+
+from cloud.deploy.plan import SitePlan
+
+_ENVIRONMENT: Final = re.compile(r"[a-z][a-z0-9]{0,19}")
+_SITE: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})(=(.+))?")
+_OPTION: Final = re.compile(r"([A-Za-z0-9]+)=(.*)")
+
+
+def _environment_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not _ENVIRONMENT.fullmatch(value):
+        raise click.BadParameter("lower-case letters and digits, at most 20, starting with a letter")
+    return value
+
+
+environment_option = click.option(
+    "--env", "environment", default="dev", show_default=True, callback=_environment_name, help="The environment."
+)
+endpoint_option = click.option("--endpoint-url", metavar="URL", help="Of a local AWS, instead of the account's.")
+
+
+def site_plans(values: tuple[str, ...], zone: str) -> tuple[SitePlan, ...]:
+    """What --site and --zone say; raises BadParameter."""
+    if zone not in zoneinfo.available_timezones():
+        raise click.BadParameter(f"{zone!r} is no time zone such as Europe/Berlin", param_hint="--zone")
+    plans = []
+    for value in values:
+        match = _SITE.fullmatch(value)
+        if match is None:
+            raise click.BadParameter(f"{value!r} is not ID or ID=NAME", param_hint="--site")
+        plans.append(SitePlan(match[1], match[3] or match[1], zone))
+    return tuple(plans)
+
+
+def root_options(values: tuple[str, ...]) -> dict[str, str]:
+    """What --set says; raises BadParameter."""
+    options: dict[str, str] = {}
+    for value in values:
+        match = _OPTION.fullmatch(value)
+        if match is None:
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE", param_hint="--set")
+        options[match[1]] = match[2]
+    return options

@@ -1,0 +1,85 @@
+"""Takes an environment down: what works, so that the next deployment finds its data, or all of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cloud.adapters.aws import AwsAccess, aws_errors
+from cloud.deploy.plan import artifacts_name, device_prefix, root_name
+from cloud.deploy.retained import Eraser, Retained
+from cloud.deploy.stacks import Deployer
+from cloud.errors import DeployError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+
+_BUCKETS: Final = ("BucketName", "RequestsBucket", "ArchiveBucket", "RejectedBucket")
+"""Outputs of the root that name what holds data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What came of it."""
+
+    locked: Mapping[str, int]
+    """Buckets that could not be emptied, with the number of objects that are still locked."""
+
+
+def stop(deployer: Deployer, environment: str) -> Mapping[str, str]:
+    """Remove all that works, keep all that holds something; returns the outputs. Raises DeployError, AwsError.
+
+    Doors go on: they decide by their list, which stays, and their events wait in the stream for as long as it keeps
+    them and on the doors after that.
+    """
+    return deployer.change(root_name(environment), {"Running": "false"})
+
+
+def erase(access: AwsAccess, deployer: Deployer, environment: str) -> Erased:
+    """Remove everything, with all data, for good. Raises DeployError, AwsError; may be called again after either.
+
+    The root goes last but for what it was made from: it knows what there is.
+    """
+    root = deployer.find(root_name(environment))
+    if root is None:
+        raise DeployError(f"{root_name(environment)}: there is no such stack")
+    parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in root.get("Parameters", ())}
+    retained = _retained(environment, root)
+    eraser = Eraser(access, bypass_governance=parameters.get("LockMode") == "GOVERNANCE")
+    eraser.unprotect(retained)
+    if root["StackStatus"] != "ROLLBACK_COMPLETE":
+        # Nothing may write any more, or the buckets would fill again.
+        stop(deployer, environment)
+    for name in _device_stacks(access, environment):
+        deployer.delete(name)
+    left = {bucket: eraser.empty(bucket) for bucket in retained.buckets}
+    locked = {bucket: count for bucket, count in left.items() if count}
+    eraser.delete(retained, keep=frozenset(locked))
+    eraser.delete_secrets(environment)
+    deployer.delete(root_name(environment))
+    _erase_artifacts(deployer, eraser, environment)
+    return Erased(locked)
+
+
+def _retained(environment: str, root: "StackTypeDef") -> Retained:
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in root.get("Outputs", ())}
+    return Retained(
+        table=outputs.get("TableName", f"cardea-{environment}"),
+        stream=outputs.get("StreamName", f"cardea-{environment}-events"),
+        buckets=tuple(outputs[name] for name in _BUCKETS if name in outputs),
+        pool=outputs.get("PoolId"),
+        key=outputs.get("KeyArn"),
+    )
+
+
+def _erase_artifacts(deployer: Deployer, eraser: Eraser, environment: str) -> None:
+    name = artifacts_name(environment)
+    if deployer.find(name) is not None:
+        eraser.empty(deployer.outputs(name)["ArtifactsBucket"])
+        deployer.delete(name)
+
+
+def _device_stacks(access: AwsAccess, environment: str) -> list[str]:
+    with aws_errors():
+        pages = access.cloudformation().get_paginator("describe_stacks").paginate()
+        names = [stack["StackName"] for page in pages for stack in page["Stacks"]]
+    return [name for name in names if name.startswith(device_prefix(environment))]

@@ -1,0 +1,109 @@
+"""What each site of an environment needs before its first door: secrets, an empty signed list, and its entry.
+
+All of it is made once. Must never replace or show a secret: with another card-hash key no card would be known any
+more, and with another signing key no door would take a list.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
+from cloud.adapters.entities import key_attributes, to_attributes
+from cloud.adapters.keys import SiteKeys
+from cloud.adapters.list_store import ListStore
+from cloud.adapters.publisher import Publisher
+from cloud.adapters.secrets import site_secret
+from cloud.deploy.plan import SitePlan
+from cloud.domain import keys
+from cloud.errors import DeployError
+
+LIST_SIGN: Final = "list-sign"
+CARD_HASH: Final = "card-hash"
+_KEY_BYTES: Final = 32
+_LISTING: Final = "SITES"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstList:
+    """What a site's list begins with; nothing unless told otherwise."""
+
+    items: Iterable[Mapping[str, Any]] = ()
+    clock: Callable[[], float] | None = None
+    """Unix seconds; the first epoch. None: this machine's."""
+
+
+def ensure_site(
+    access: AwsAccess,
+    environment: str,
+    site: SitePlan,
+    outputs: Mapping[str, str],
+    given: SiteKeys | None = None,
+    first: FirstList | None = None,
+) -> None:
+    """Make what is missing of a site. Raises DeployError when a given key is not the one that is there, AwsError.
+
+    Args:
+        access: The account.
+        environment: Name of the environment.
+        site: The site.
+        outputs: Of the root stack.
+        given: Keys to be used instead of new ones.
+        first: Of its list, if there is none yet.
+    """
+    first = first or FirstList()
+    given_sign = given.sign.private_bytes_raw() if given else None
+    given_hash = given.card_hash if given else None
+    sign = _ensure_secret(access, site_secret(environment, site.id, LIST_SIGN), outputs, given_sign)
+    _ensure_secret(access, site_secret(environment, site.id, CARD_HASH), outputs, given_hash)
+    store = ListStore(site.id, outputs["TableName"], outputs["BucketName"], access.dynamodb(), access.s3())
+    if store.head() is None:
+        key = Ed25519PrivateKey.from_private_bytes(sign)
+        publisher = Publisher(store, key, clock=first.clock) if first.clock else Publisher(store, key)
+        publisher.publish(first.items)
+    _ensure_entry(access, outputs["TableName"], site)
+
+
+def _ensure_secret(access: AwsAccess, name: str, outputs: Mapping[str, str], given: bytes | None) -> bytes:
+    """The key that a secret holds; made if there is none."""
+    client = access.secretsmanager()
+    key = given or secrets.token_bytes(_KEY_BYTES)
+    try:
+        with aws_errors():
+            client.create_secret(
+                Name=name,
+                Description="Key of a site; it is never replaced by a deployment.",
+                SecretString=key.hex(),
+                KmsKeyId=outputs["KeyArn"],
+            )
+    except AwsError as error:
+        if error.code != "ResourceExistsException":
+            raise
+    else:
+        return key
+    with aws_errors():
+        there = client.get_secret_value(SecretId=name).get("SecretString", "")
+    if given is not None and there != given.hex():
+        raise DeployError(f"secret {name}: is there and holds another key than the one that was given")
+    try:
+        return bytes.fromhex(there)
+    except ValueError:
+        # What it holds is not shown: it may be most of a key.
+        raise DeployError(f"secret {name}: does not hold hex digits") from None
+
+
+def _ensure_entry(access: AwsAccess, table: str, site: SitePlan) -> None:
+    fields = {
+        "g2pk": _LISTING, "g2sk": site.id, "v": 1, "rev": 1, "site": site.id, "name": site.name, "zone": site.zone,
+    }  # fmt: skip
+    item = {**to_attributes(fields), **key_attributes(keys.site(site.id))}
+    try:
+        with aws_errors():
+            access.dynamodb().put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+    except AwsError as error:
+        # It is the staff's by now.
+        if error.code != "ConditionalCheckFailedException":
+            raise

@@ -1,0 +1,95 @@
+"""What a group of records comes to, pure: the events that are new, what to tell, and what has arrived then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cloud.contract.events import Event
+from cloud.contract.records import Record
+from cloud.domain.alarms import Alarm, event_alarm, finding_alarm
+from cloud.domain.delays import Delay, delay_of
+from cloud.domain.intake import Arrival
+from cloud.domain.streams import ChainBroken, Stream, held_before, merge, rewound
+
+Group = list[tuple[Arrival, Record]]
+"""Records in the order of the stream."""
+StreamName = tuple[str, int]
+"""Device and epoch."""
+NewEvent = tuple[Event, str]
+"""An event, and when it arrived."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What records came to."""
+
+    events: int = 0
+    """New ones."""
+    duplicates: int = 0
+    late: dict[Delay, int] = field(default_factory=lambda: dict.fromkeys(Delay, 0))
+    """New events by the class of their delay."""
+    holes: int = 0
+    chain_breaks: int = 0
+    alarms: int = 0
+    rejected: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Count those of another too."""
+        for name in ("events", "duplicates", "holes", "chain_breaks", "alarms", "rejected"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for delay in Delay:
+            self.late[delay] += other.late[delay]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The outcome."""
+
+    streams: Mapping[StreamName, Stream]
+    """With the records in them."""
+    new: tuple[NewEvent, ...]
+    alarms: tuple[Alarm, ...]
+    counts: Counts
+
+
+def stream_names(group: Group) -> list[StreamName]:
+    """The streams that the records belong to, each once."""
+    return list(dict.fromkeys((record.device, record.epoch) for _, record in group))
+
+
+def to_compare(before: Mapping[StreamName, Stream], group: Group) -> dict[StreamName, NewEvent]:
+    """For each stream the first event that was taken before, to be compared with what lies in the table."""
+    found: dict[StreamName, NewEvent] = {}
+    for arrival, record in group:
+        name = (record.device, record.epoch)
+        if name not in found and (event := held_before(before[name], record.events)):
+            found[name] = event, arrival.arrived_at
+    return found
+
+
+def gather(
+    before: Mapping[StreamName, Stream], group: Group, others: Mapping[StreamName, NewEvent] | None = None
+) -> Gathered:
+    """Add the records, each of one site, to their streams. `others`: events that are not what lies in their place."""
+    streams, counts = dict(before), Counts()
+    alarms: list[Alarm] = []
+    for name, (event, arrived_at) in (others or {}).items():
+        streams[name] = rewound(streams[name])
+        alarms.append(finding_alarm(event.site, event.device, ChainBroken(event.epoch, event.seq), arrived_at))
+        counts.chain_breaks += 1
+    new: list[NewEvent] = []
+    for arrival, record in group:
+        name, site = (record.device, record.epoch), record.events[0].site
+        result = merge(streams[name], record.events, arrival.arrived_at)
+        streams[name] = result.stream
+        new += [(event, arrival.arrived_at) for event in result.new]
+        alarms += [finding_alarm(site, record.device, found, arrival.arrived_at) for found in result.findings]
+        counts.holes += result.opened_hole
+        counts.chain_breaks += sum(isinstance(found, ChainBroken) for found in result.findings)
+        counts.duplicates += len(record.events) - len(result.new)
+    for event, arrived_at in new:
+        delay = delay_of(event.at, arrived_at)
+        counts.late[delay] += 1
+        if alarm := event_alarm(event, delay, arrived_at):
+            alarms.append(alarm)
+    counts.events, counts.alarms = len(new), len(alarms)
+    return Gathered(streams, tuple(new), tuple(alarms), counts)

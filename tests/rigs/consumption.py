@@ -1,0 +1,202 @@
+"""A place for the fast path in the local AWS: its table with the indexes, bucket, topic and a queue that listens."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import boto3
+
+from cloud.adapters.aws import AwsAccess
+from cloud.adapters.consumption import Consumption, Taken
+from cloud.adapters.consumption_gaps import GapWatch
+from cloud.adapters.entities import EntityStore, key_attributes, to_attributes
+from cloud.domain import keys
+from cloud.domain.delays import arrival_text
+from cloud.domain.intake import Arrival, used_by
+from cloud.domain.keys import OWNER_INDEX, Key
+from cloud.domain.outcome import Item
+from cloud.domain.presence import inside
+from cloud.handlers import consumer, gaps
+from cloud.local.server import REGION, ROOT_KEY, LocalAws
+from tests.rigs.histories import START_S, Device
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+
+
+class KeptAccess(AwsAccess):
+    """An account whose clients are made once: each takes longer than what a test does with it."""
+
+    def __init__(self, access: AwsAccess) -> None:
+        super().__init__(access.endpoint, access.region, access.access_key, access.secret_key)
+        object.__setattr__(self, "_kept", {name: getattr(access, name)() for name in ("dynamodb", "s3", "sns")})
+
+    _kept: dict[str, Any]
+
+    def dynamodb(self) -> "DynamoDBClient":
+        client: DynamoDBClient = self._kept["dynamodb"]
+        return client
+
+    def s3(self) -> "S3Client":
+        client: S3Client = self._kept["s3"]
+        return client
+
+    def sns(self) -> "SNSClient":
+        client: SNSClient = self._kept["sns"]
+        return client
+
+
+@cache
+def _kept_access(endpoint: str) -> KeptAccess:
+    return KeptAccess(AwsAccess(endpoint, REGION, ROOT_KEY, ROOT_KEY))
+
+
+@cache
+def _sqs(endpoint: str) -> Any:
+    return boto3.Session(ROOT_KEY, ROOT_KEY, region_name=REGION).client("sqs", endpoint_url=endpoint)
+
+
+@dataclass
+class FastPath:
+    """The consumer's own table, bucket and topic, with the administrator's eyes."""
+
+    access: AwsAccess
+    variables: Mapping[str, str]
+    queue: str
+    sqs: Any
+    entities: EntityStore
+    _sequence: int = 0
+    _told: list[dict[str, Any]] = field(default_factory=list)
+
+    def consumption(self, access: AwsAccess | None = None) -> Consumption:
+        """A consumer that was just started."""
+        return consumer.consumption(self.variables, access or self.access)
+
+    def watch(self) -> GapWatch:
+        """The look for gaps, just started."""
+        return gaps.watch(self.variables, self.access)
+
+    def put(self, key: Key, **fields: Any) -> None:
+        """Put an item as the back office does."""
+        item = {**key_attributes(key), **to_attributes({"v": 1, "rev": 1, **fields})}
+        self.access.dynamodb().put_item(TableName=self.variables["CARDEA_TABLE"], Item=item)
+
+    def register(self, device: Device, doors: Sequence[str] = ("lobby",), **fields: Any) -> Device:
+        """The device may send."""
+        key = device.key.public_key().public_bytes_raw().hex()
+        self.put(keys.device(device.name), device=device.name, site=device.site, keys=[key], doors=[*doors], **fields)
+        return device
+
+    def build_site(self, site: str = "hq", doors: Sequence[str] = ("lobby",)) -> None:
+        """A building `main` with an area `hall` behind each of the doors."""
+        self.put(keys.place(site, "area", "hall"), area="hall", name="Hall", building="main")
+        for door in doors:
+            self.put(keys.place(site, "door", door), door=door, name=door, building="main", inside="hall", outside=None)
+
+    def arrival(self, device: Device | str, data: bytes, after_s: float = 60.0) -> Arrival:
+        """The record as the next one on the stream, so many seconds after the device began."""
+        self._sequence += 1
+        name = device if isinstance(device, str) else device.name
+        return Arrival("shardId-000000000000", f"{self._sequence:020d}", name, data, arrival_text(START_S + after_s))
+
+    def take(self, *arrivals: Arrival) -> Taken:
+        """Take records as one batch."""
+        return self.consumption().take(arrivals)
+
+    def presence(self, person: str, site: str = "hq") -> Item | None:
+        return self.entities.get(keys.presence(site, person))
+
+    def occupancy(self, building: str = "main", site: str = "hq") -> list[str]:
+        """Who is inside, by the index."""
+        return [item["person"] for item in self.entities.query_all(OWNER_INDEX, inside(site, building))]
+
+    def usage(self, person: str, site: str = "hq") -> list[dict[str, Any]]:
+        """A person's events by the index, oldest first."""
+        return [json.loads(item["event"]) for item in self.entities.query_all(OWNER_INDEX, used_by(site, person))]
+
+    def door_events(self, door: str = "lobby", site: str = "hq") -> list[dict[str, Any]]:
+        """A door's events, oldest first."""
+        return [json.loads(item["event"]) for item in self.entities.query_all(None, f"DOOR#{site}#{door}")]
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """All that was published so far."""
+        while True:
+            answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+            messages = answer.get("Messages", [])
+            if not messages:
+                return list(self._told)
+            for message in messages:
+                self._told.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+
+    def set_aside(self) -> dict[str, dict[str, Any]]:
+        """The records that were rejected, by name."""
+        s3, bucket = self.access.s3(), self.variables["CARDEA_REJECTED_BUCKET"]
+        names = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+        return {name: json.loads(s3.get_object(Bucket=bucket, Key=name)["Body"].read()) for name in names}
+
+    def dump(self) -> dict[Key, dict[str, Any]]:
+        """All that the table holds, but for revisions, which count writes."""
+        pages = self.access.dynamodb().get_paginator("scan").paginate(TableName=self.variables["CARDEA_TABLE"])
+        return {
+            (item["pk"]["S"], item["sk"]["S"]): {name: value for name, value in item.items() if name != "rev"}
+            for page in pages
+            for item in page["Items"]
+        }
+
+
+@contextmanager
+def fast_path(aws: LocalAws) -> Iterator[FastPath]:
+    """A fresh one."""
+    name = f"fast-{uuid4().hex[:12]}"
+    access, sqs = _kept_access(aws.endpoint), _sqs(aws.endpoint)
+    dynamodb, sns, s3 = access.dynamodb(), access.sns(), access.s3()
+    names = ("pk", "sk", "g1pk", "g1sk", "g2pk", "g2sk")
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in names],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": f"gsi{number}",
+                "KeySchema": [
+                    {"AttributeName": f"g{number}pk", "KeyType": "HASH"},
+                    {"AttributeName": f"g{number}sk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for number in (1, 2)
+        ],
+    )
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+            }
+        ],
+    }
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    variables = {
+        "CARDEA_ENVIRONMENT": "test",
+        "CARDEA_TABLE": name,
+        "CARDEA_REJECTED_BUCKET": name,
+        "CARDEA_ALARMS_TOPIC": topic,
+    }
+    yield FastPath(access, variables, queue, sqs, EntityStore(name, dynamodb))
