@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from cloud.adapters.entities import EntityStore
 from cloud.adapters.request_objects import RequestObjects
-from cloud.contract.errors import ContractError
+from cloud.contract.errors import ContractError, UnknownVersionError
 from cloud.domain import progress
 from cloud.domain.envelope import Envelope
 from cloud.domain.fields import Fields
@@ -58,8 +58,10 @@ class Processor:
             raise MessageError(f"{message.type.value} belongs to {family(message.type).value}, not {self._mine.value}")
         try:
             envelope, content = self._objects.read(message.bucket, message.key)
+        except UnknownVersionError as error:
+            # The router knew it: this function is of an older release, and soon is not any more.
+            raise MessageError(f"request {message.id}: {error}") from error
         except ContractError as error:
-            # The router could read it. Perhaps this function is of an older release.
             return self._refuse(message, str(error))
         if (envelope.id, envelope.type, envelope.site) != (message.id, message.type, message.site):
             raise MessageError(f"request {message.id}: the stored one is not what the message says")
