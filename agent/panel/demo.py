@@ -19,9 +19,19 @@ from agent.configfile import load
 from agent.control_client import ControlClient
 from agent.errors import AgentError, ControlError, Unreachable
 from agent.panel.children import Child
-from agent.panel.local_site import LocalSite, door_environment, fresh_state, read_ready_line, without_aws
+from agent.panel.local_site import (
+    LocalSite,
+    bring_keys,
+    device_option,
+    door_environment,
+    fresh_state,
+    read_ready_line,
+    without_aws,
+)
 from agent.panel.relay import Relay
 from agent.panel.server import PanelServer, listen
+from agent.panel.staff import staff_profile
+from agent.panel.walk import walk
 from agent.places import default_socket
 
 LOCAL_AWS_S: Final = 90.0
@@ -42,6 +52,8 @@ class DemoSettings:
     port: int
     folder: Path = Path("build/demo")
     """Logs of the children, and the keys of the local site."""
+    walk: bool = False
+    """Whether to show the way of a card once it is ready: linked, admitted, stolen, refused."""
     cardea: Path = field(default_factory=lambda: Path(sys.executable).with_name("cardea"))
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -94,11 +106,17 @@ def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
         _refuse_second(socket)
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+        aside = fresh_state(config)
+        if aside is not None:
+            progress(f"the door's old state is now in {aside}")
         progress("starting the local AWS with the demo site")
         answer = settings.folder / "local-aws.json"
         local = Child(
             "cardea cloud local",
-            [str(settings.cardea), "cloud", "local", "--json", "--home", str(settings.folder / "site")],
+            [
+                *(str(settings.cardea), "cloud", "local", "--json", "--home", str(settings.folder / "site")),
+                *("--device", device_option(config)),
+            ],
             without_aws(settings.environment),
             settings.folder / "local-aws.log",
             output=answer,
@@ -107,9 +125,7 @@ def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
         site = read_ready_line(_first_line(answer, local, signals))
 
         relay = running.enter_context(Relay(site.host, site.port))
-        aside = fresh_state(config, site)
-        if aside is not None:
-            progress(f"the door's old state is now in {aside}")
+        bring_keys(config, site)
 
         progress("starting the door controller")
         agent = Child(
@@ -126,6 +142,10 @@ def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
         for line in _addresses(settings, site, status, own_socket=config.device.socket is not None):
             say(line)
         running.callback(progress, "stopping")
+        profile = staff_profile(site, settings.folder)
+        say(f"staff: export CARDEA_PROFILE={_short(profile)}; {_short(settings.cardea)} people list")
+        if settings.walk:
+            walk(profile, socket, say)
         while True:
             signals.wait(WATCH_S)
             local.check()

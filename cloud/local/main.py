@@ -11,7 +11,7 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,16 +20,18 @@ from cloud.adapters.aws import AwsAccess
 from cloud.adapters.keys import SiteKeys, ensure_site_keys, write_door_keys
 from cloud.adapters.publisher import Publisher, open_publisher
 from cloud.contract.allowlist import Head
+from cloud.contract.items import Kind
 from cloud.deploy.environment import SiteStart, deploy
 from cloud.deploy.following import Report
 from cloud.deploy.plan import SitePlan, local_environment
 from cloud.deploy.sites import FirstList
 from cloud.deploy.stacks import Deployer
 from cloud.deploy.staff import Member, ensure_member, new_password
+from cloud.domain.payloads import RequestType
 from cloud.domain.roles import Role
 from cloud.errors import LocalAwsError
-from cloud.local.demo_requests import requests
-from cloud.local.demo_site import DEMO_SITE, load_demo_site
+from cloud.local.demo_requests import Asked, requests
+from cloud.local.demo_site import DEMO_SITE, DemoSite, load_demo_site
 from cloud.local.device_user import create_device_user
 from cloud.local.seeding import Seeder
 from cloud.local.server import REGION, ROOT_KEY, LocalAws, client_environment
@@ -49,6 +51,17 @@ class LocalMember:
     name: str
     password: str = field(repr=False)
     subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDevice:
+    """A controller of this machine, whose events are to be believed from the start."""
+
+    id: str
+    key: str
+    """Its Ed25519 public key in hex."""
+    doors: tuple[str, ...]
+    """Those that the demo site does not have are added to it; nobody has a right there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +107,23 @@ class LocalCloud:
         home: Its folder; the site's keys in it survive a stop.
         port: Of the local AWS; None picks a free one.
         site_file: The site to publish.
+        devices: Controllers to be registered.
         report: Told how the stacks come along.
     """
 
     def __init__(
-        self, home: Path, port: int | None = None, *, site_file: Path = DEMO_SITE, report: Report | None = None
+        self,
+        home: Path,
+        port: int | None = None,
+        *,
+        site_file: Path = DEMO_SITE,
+        devices: Sequence[LocalDevice] = (),
+        report: Report | None = None,
     ) -> None:
         self._home = home.resolve()
         self._server = LocalAws(self._home, port)
         self._site_file = site_file
+        self._devices = devices
         self._report = report
         self._lock: int | None = None
 
@@ -135,7 +156,8 @@ class LocalCloud:
         outputs = deploy(access, deployer, plan, {site.site: SiteStart(keys, first)})
         door = create_device_user(access.iam(), f"door-of-{site.site}", outputs["PolicyArn"])
         staff = self._hire(access, outputs, site.site)
-        Seeder(access, outputs, plan.name, site.site, staff[Role.ADMINISTRATOR].subject).run(requests(site))
+        seeder = Seeder(access, outputs, plan.name, site.site, staff[Role.ADMINISTRATOR].subject)
+        seeder.run([*requests(site), *self._device_requests(site)])
         head = _head(access, site.site, outputs, keys)
         (self._home / _EPOCH).write_text(f"{head.epoch}\n", encoding="ascii")
         write_door_keys(keys, self._home / "door")
@@ -166,6 +188,16 @@ class LocalCloud:
             member = Member(role.value, role, site, password=new_password())
             staff[role] = LocalMember(member.name, member.password or "", ensure_member(access, outputs, member))
         return staff
+
+    def _device_requests(self, site: DemoSite) -> Iterator[Asked]:
+        known = {name for kind, name in site.items if kind == Kind.DOOR}
+        for device in self._devices:
+            for door in device.doors:
+                if door not in known:
+                    known.add(door)
+                    yield RequestType.DOOR_PUT, {"door": door, "name": door}
+            payload = {"device": device.id, "keys": [device.key], "doors": list(device.doors)}
+            yield RequestType.DEVICE_REGISTER, payload
 
     def _details(
         self,
@@ -223,6 +255,7 @@ def run_local(
     announce: Callable[[LocalCloudDetails], None],
     *,
     site_file: Path = DEMO_SITE,
+    devices: Sequence[LocalDevice] = (),
     report: Report | None = None,
 ) -> None:
     """Run a local cloud until SIGTERM or SIGINT; call from the main thread.
@@ -231,7 +264,7 @@ def run_local(
     """
     stopped = threading.Event()
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    cloud = LocalCloud(home, port, site_file=site_file, report=report)
+    cloud = LocalCloud(home, port, site_file=site_file, devices=devices, report=report)
     try:
         with cloud as details:
             announce(details)
