@@ -101,7 +101,7 @@ def fresh_state(config: Config) -> Path | None:
 
 
 def device_option(config: Config) -> str:
-    """The controller of a configuration, as `cardea cloud local --device` takes it; makes its key. Raises AgentError."""
+    """The controller as `cardea cloud local --device` takes it; makes its key. Raises AgentError."""
     key = load_or_make_device_key(config.device.state_dir / "device.key").public_key().public_bytes_raw().hex()
     return f"{config.device.id}={key}:{','.join(door.id for door in config.door)}"
 

@@ -1,4 +1,4 @@
-"""The staff of the demo: a profile for their commands, with the administrator signed in. Must never print a password."""
+"""The staff of the demo: a profile for their commands, the administrator signed in. Must never print a password."""
 
 import json
 import time
@@ -38,7 +38,7 @@ def staff_profile(site: LocalSite, folder: Path) -> Path:
         path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in site.office.items()))
         others = folder / "staff.json"
         others.touch(mode=0o600)
-        others.write_text(json.dumps({name: password for name, password in site.staff.values()}, indent=2) + "\n")
+        others.write_text(json.dumps(dict(site.staff.values()), indent=2) + "\n")
     except OSError as error:
         raise AgentError(f"the staff's profile can't be written: {error}") from error
     name, password = site.staff[_ROLE]

@@ -58,7 +58,7 @@ class Walk:
         self._tap("and out", _OUT, "granted", "allowed")
         self._await("until the events are in the person's usage", self._used_twice)
         card = self._api.ask("cards", "lookup", body={"uid": _CARD})["card"]
-        self._known("report it stolen, until the door knows", "POST", "cards", card, "stolen")
+        self._known("report it stolen, until the door knows", "POST", "cards", card, "report-stolen")
         self._tap("the stolen card at the turnstile", _IN, "denied", "stolen")
 
     def _change(self, what: str, method: str, *path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from cloud.domain.intake import Arrival
 from cloud.handlers.counts import tell_counts
 from cloud.handlers.settings import variable
 
-KEEP_DAYS: Final = 400
-"""More than a year, so that this month can be compared with the same one of the year before."""
+KEEP_DAYS: Final = 90
+"""A quarter: what is older is in the archive, where keeping it costs a tenth."""
 Function = Callable[[dict[str, Any]], PartialItemFailureResponse]
 
 
