@@ -235,12 +235,11 @@ class Progress(Answer):
 
 
 class RowProblem(Answer):
-    """What is wrong with one row of an import."""
+    """What is wrong with one row of an import; `text` says it to the person who asked."""
 
-    line: int | None = None
-    column: str | None = None
-    code: str | None = None
-    detail: str | None = None
+    line: int
+    column: str
+    text: str
 
 
 class Request(Answer):

@@ -1,5 +1,6 @@
 """What the API tells of each thing is what the rules keep of it, and no more."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cloud.domain.roles import Role
 from cloud.domain.rules import entities
 from cloud.domain.rules.entities import CardState, DeviceStatus, PersonStatus
 from cloud.domain.rules.entity import Entity
+from cloud.domain.rules.imports import RowProblem
 
 AT = "2026-03-01T08:00:00.000Z"
 FROM, UNTIL = "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"
@@ -54,10 +56,11 @@ def test_request_is_told_as_far_as_it_came() -> None:
         v=REQUEST_VERSION, id="r", type=RequestType.PERSON_CREATE, site="hq", at=AT, operator=operator, payload={}
     )
     first = accepted(envelope).fields
-    last = rejected(first, envelope, AT, "person_exists", "Is there.", [{"line": 3, "detail": "x"}]).fields
+    wrong = RowProblem(3, "groups", "There is no group lab.")
+    last = rejected(first, envelope, AT, "rows_refused", "None was.", [asdict(wrong)]).fields
 
     assert answers.Request(**first, request="r").status == "accepted"
     told = answers.Request(**last, request="r")
-    assert (told.status, told.code, told.detail, told.problem_count) == ("rejected", "person_exists", "Is there.", 1)
+    assert (told.status, told.code, told.detail, told.problem_count) == ("rejected", "rows_refused", "None was.", 1)
     assert told.problems is not None
-    assert told.problems[0].line == 3
+    assert [problem.model_dump() for problem in told.problems] == [asdict(wrong)]
