@@ -2,9 +2,9 @@
 
 import base64
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from cloud.adapters.aws import AwsError, aws_errors
+from cloud.adapters.aws import aws_errors
 from cloud.contract.canonical import canonical_bytes
 from cloud.domain.alarms import Alarm
 from cloud.domain.intake import Arrival, Refused
@@ -12,9 +12,6 @@ from cloud.domain.intake import Arrival, Refused
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
-
-_TOGETHER: Final = 10
-"""Most messages that one PublishBatch takes."""
 
 
 class RejectedRecords:
@@ -53,20 +50,10 @@ class AlarmTopic:
 
     def tell(self, alarms: Sequence[Alarm]) -> None:
         """Publish each alarm once; raises AwsError when one may not have been."""
-        distinct = list({alarm.id: alarm for alarm in alarms}.values())
-        for start in range(0, len(distinct), _TOGETHER):
-            entries: list[Any] = [
-                {
-                    "Id": str(number),
-                    "Message": alarm.message(),
-                    "MessageAttributes": _attributes(alarm),
-                }
-                for number, alarm in enumerate(distinct[start : start + _TOGETHER])
-            ]
+        for alarm in {alarm.id: alarm for alarm in alarms}.values():
+            # One by one: there are few, and what fails leaves no part of a call to look into.
             with aws_errors():
-                answer = self._sns.publish_batch(TopicArn=self._topic, PublishBatchRequestEntries=entries)
-            for failed in answer.get("Failed", ()):
-                raise AwsError(f"an alarm was not published: {failed.get('Message', '')}", failed["Code"])
+                self._sns.publish(TopicArn=self._topic, Message=alarm.message(), MessageAttributes=_attributes(alarm))
 
 
 def _attributes(alarm: Alarm) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def test_events_without_a_door_lie_with_their_device(path: FastPath, lobby: Devi
     (item,) = path.entities.query_all(None, "DEVICE#d-lobby", prefix="EVENT#")
     assert json.loads(item["event"])["type"] == "agent.started"
     assert (item["delay"], item["arrived_at"]) == ("online", "2026-03-01T08:01:00.000Z")
-    assert item["expires"] == 1772352060 + 400 * 86_400
+    assert item["expires"] == 1772352060 + 90 * 86_400
 
 
 def test_device_is_seen_at_most_once_a_minute(path: FastPath, lobby: Device) -> None:
