@@ -3,7 +3,6 @@
 Kept, because a function's every call would else pay for reading them; for a short while, because keys rotate.
 """
 
-import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -65,13 +64,10 @@ class SiteSecrets:
         return self._key(site_secret(self._environment, site, "card-hash"))
 
     def cursor_key(self) -> bytes:
-        """What the environment's API signs the cursors of its lists with.
+        """What the environment's API signs the cursors of its lists with."""
+        return self._key(cursor_secret(self._environment))
 
-        Made from a secret that the deployment lets the service make up, in whatever characters it likes.
-        """
-        return self._key(f"cardea/{self._environment}/api/cursor", parsed=_digested)
-
-    def _key(self, name: str, stage: str = _CURRENT, parsed: Callable[[str, str], bytes] | None = None) -> bytes:
+    def _key(self, name: str, stage: str = _CURRENT) -> bytes:
         now = self._clock()
         kept = self._kept.get((name, stage))
         if kept is not None and now < kept[0]:
@@ -79,7 +75,7 @@ class SiteSecrets:
             return kept[1]
         with aws_errors():
             text = self._client.get_secret_value(SecretId=name, VersionStage=stage).get("SecretString", "")
-        key = (parsed or _parsed)(text, name)
+        key = _parsed(text, name)
         self._kept[name, stage] = (now + KEPT_S, key)
         self._kept.move_to_end((name, stage))
         while len(self._kept) > KEPT_SECRETS:
@@ -92,6 +88,11 @@ def site_secret(environment: str, site: str, what: str) -> str:
     return f"cardea/{environment}/site/{site}/{what}"
 
 
+def cursor_secret(environment: str) -> str:
+    """Name of the secret that the API signs its cursors with."""
+    return f"cardea/{environment}/api/cursor"
+
+
 def _parsed(text: str, name: str) -> bytes:
     try:
         key = bytes.fromhex(text.strip())
@@ -101,9 +102,3 @@ def _parsed(text: str, name: str) -> bytes:
         # The content is not shown: it may be most of a key.
         raise CloudError(f"secret {name}: is not {2 * _KEY_BYTES} hex digits")
     return key
-
-
-def _digested(text: str, name: str) -> bytes:
-    if len(text) < _KEY_BYTES:
-        raise CloudError(f"secret {name}: is shorter than {_KEY_BYTES} characters")
-    return hashlib.sha256(text.encode("utf-8")).digest()

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from cloud.adapters.aws import AwsAccess
 from cloud.adapters.keys import SiteKeys
+from cloud.adapters.secrets import cursor_secret
 from cloud.deploy.plan import EnvironmentPlan
 from cloud.deploy.release import stage
+from cloud.deploy.secret_keys import ensure_secret_key
 from cloud.deploy.sites import FirstList, ensure_site
 from cloud.deploy.stacks import Deployer
 
@@ -33,6 +35,7 @@ def deploy(
     outputs = deployer.apply([plan.artifacts()])
     release = stage(access.s3(), outputs["ArtifactsBucket"], plan.target)
     outputs = deployer.apply([plan.root(release), *plan.devices()], outputs)
+    ensure_secret_key(access.secretsmanager(), cursor_secret(plan.name), outputs["KeyArn"])
     for site in plan.sites:
         start = (starts or {}).get(site.id, SiteStart())
         ensure_site(access, plan.name, site, outputs, start.keys, start.first)

@@ -66,11 +66,7 @@ def local_target() -> Target:
 
 def code_artifact(package: Path = _REPOSITORY / "cloud") -> Artifact:
     """Our code, as functions import it."""
-    paths = (
-        path
-        for path in package.rglob("*.py")
-        if path.relative_to(package).parts[0] not in _LEFT_OUT
-    )
+    paths = (path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in _LEFT_OUT)
     return _artifact("code", _zipped(paths, package.parent))
 
 

@@ -4,7 +4,6 @@ All of it is made once. Must never replace or show a secret: with another card-h
 more, and with another signing key no door would take a list.
 """
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,12 +17,11 @@ from cloud.adapters.list_store import ListStore
 from cloud.adapters.publisher import Publisher
 from cloud.adapters.secrets import site_secret
 from cloud.deploy.plan import SitePlan
+from cloud.deploy.secret_keys import ensure_secret_key
 from cloud.domain import keys
-from cloud.errors import DeployError
 
 LIST_SIGN: Final = "list-sign"
 CARD_HASH: Final = "card-hash"
-_KEY_BYTES: Final = 32
 _LISTING: Final = "SITES"
 
 
@@ -55,44 +53,17 @@ def ensure_site(
         first: Of its list, if there is none yet.
     """
     first = first or FirstList()
+    client = access.secretsmanager()
     given_sign = given.sign.private_bytes_raw() if given else None
     given_hash = given.card_hash if given else None
-    sign = _ensure_secret(access, site_secret(environment, site.id, LIST_SIGN), outputs, given_sign)
-    _ensure_secret(access, site_secret(environment, site.id, CARD_HASH), outputs, given_hash)
+    sign = ensure_secret_key(client, site_secret(environment, site.id, LIST_SIGN), outputs["KeyArn"], given_sign)
+    ensure_secret_key(client, site_secret(environment, site.id, CARD_HASH), outputs["KeyArn"], given_hash)
     store = ListStore(site.id, outputs["TableName"], outputs["BucketName"], access.dynamodb(), access.s3())
     if store.head() is None:
         key = Ed25519PrivateKey.from_private_bytes(sign)
         publisher = Publisher(store, key, clock=first.clock) if first.clock else Publisher(store, key)
         publisher.publish(first.items)
     _ensure_entry(access, outputs["TableName"], site)
-
-
-def _ensure_secret(access: AwsAccess, name: str, outputs: Mapping[str, str], given: bytes | None) -> bytes:
-    """The key that a secret holds; made if there is none."""
-    client = access.secretsmanager()
-    key = given or secrets.token_bytes(_KEY_BYTES)
-    try:
-        with aws_errors():
-            client.create_secret(
-                Name=name,
-                Description="Key of a site; it is never replaced by a deployment.",
-                SecretString=key.hex(),
-                KmsKeyId=outputs["KeyArn"],
-            )
-    except AwsError as error:
-        if error.code != "ResourceExistsException":
-            raise
-    else:
-        return key
-    with aws_errors():
-        there = client.get_secret_value(SecretId=name).get("SecretString", "")
-    if given is not None and there != given.hex():
-        raise DeployError(f"secret {name}: is there and holds another key than the one that was given")
-    try:
-        return bytes.fromhex(there)
-    except ValueError:
-        # What it holds is not shown: it may be most of a key.
-        raise DeployError(f"secret {name}: does not hold hex digits") from None
 
 
 def _ensure_entry(access: AwsAccess, table: str, site: SitePlan) -> None:

@@ -101,7 +101,11 @@ class Deployer:
             # What is left of a failed creation: it holds nothing and can only be deleted.
             self.delete(plan.name)
             stack = None
-        if stack is not None and self._is_as_planned(stack, plan.body(), parameters):
+        defaults = self._defaults(plan.body())
+        unknown = sorted(set(parameters) - set(defaults))
+        if unknown:
+            raise DeployError(f"{plan.name}: its template has no parameter {unknown[0]}")
+        if stack is not None and self._is_as_planned(stack, plan.body(), {**defaults, **parameters}):
             self._report(Progress(plan.name, plan.name, "UNCHANGED", None))
         else:
             is_new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
@@ -119,13 +123,15 @@ class Deployer:
             return False
         with aws_errors():
             before = self._client.get_template(StackName=stack["StackName"], TemplateStage="Original")
-            # A template in YAML comes back as the text that it was; only one in JSON would be parsed.
-            if str(before["TemplateBody"]) != body:
-                return False
-            summary = self._client.get_template_summary(TemplateBody=body)
-        defaults = {p["ParameterKey"]: p.get("DefaultValue", "") for p in summary.get("Parameters", ())}
         now = {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", ())}
-        return now == {**defaults, **parameters}
+        # A template in YAML comes back as the text that it was; only one in JSON would be parsed.
+        return now == parameters and str(before["TemplateBody"]) == body
+
+    def _defaults(self, body: str) -> dict[str, str]:
+        """The parameters of a template, with what they are unless given."""
+        with aws_errors():
+            summary = self._client.get_template_summary(TemplateBody=body)
+        return {p["ParameterKey"]: p.get("DefaultValue", "") for p in summary.get("Parameters", ())}
 
     def _run_change_set(self, name: str, kind: Any, template: Mapping[str, Any], values: "list[Any]") -> None:
         # Events are matched by this token: those of earlier deployments of the same stack are not ours.

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from cloud.domain.outcome import Item
 from cloud.domain.payloads import RequestType
 from tests.integration.cloud.conftest import Account
 from tests.rigs.back_office import client_of
+from tests.rigs.histories import Device
 from tests.rigs.waiting import wait_for
 
 pytestmark = pytest.mark.system
@@ -83,6 +85,25 @@ def test_request_reaches_the_processor_of_its_family(
     )
     put(account, object_name("hq", identifier), envelope.to_bytes())
     assert ended(account, identifier)["status"] == "rejected"
+
+
+def test_archive_gets_what_the_doors_send(account: Account) -> None:
+    """Lines by site and day, through the transform and with the delivery's own role."""
+    door = Device("archived-1")
+    door.grant("anna")
+    account.access.kinesis().put_record(
+        StreamName=account.outputs["StreamName"], Data=door.record(), PartitionKey="archived-1"
+    )
+    s3, bucket = account.access.s3(), account.outputs["ArchiveBucket"]
+
+    def found() -> list[str]:
+        entries = s3.list_objects_v2(Bucket=bucket, Prefix="events/").get("Contents", ())
+        return [entry["Key"] for entry in entries]
+
+    (name,) = wait_for(found, "an object in the archive", COLD_S)
+    assert re.match(r"events/site=hq/dt=\d{4}-\d\d-\d\d/", name)
+    (line,) = s3.get_object(Bucket=bucket, Key=name)["Body"].read().decode().splitlines()
+    assert json.loads(line)["person"] == "anna"
 
 
 def test_api_answers_nobody_without_a_token(account: Account) -> None:

@@ -88,20 +88,3 @@ def test_what_is_no_key_is_refused_and_not_shown(service: FakeSecrets, secrets: 
     with pytest.raises(CloudError) as caught:
         secrets.card_hash_key("hq")
     assert not text or text not in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["c0" * 32, 'x"&!ü' * 10])
-def test_key_of_cursors_is_made_of_any_secret(service: FakeSecrets, secrets: SiteSecrets, text: str) -> None:
-    """The service makes it up of the characters that it likes."""
-    service.texts["cardea/dev/api/cursor"] = text
-    assert len(secrets.cursor_key()) == 32
-    assert secrets.cursor_key() == secrets.cursor_key()
-    assert service.asked == 1
-
-
-@pytest.mark.parametrize("text", ["", "short"])
-def test_secret_that_is_none_yet_is_no_key_of_cursors(service: FakeSecrets, secrets: SiteSecrets, text: str) -> None:
-    """Or anybody could make a cursor."""
-    service.texts["cardea/dev/api/cursor"] = text
-    with pytest.raises(CloudError, match="is shorter than"):
-        secrets.cursor_key()
