@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cloud.api import answers
+from cloud.api import answers, record_answers
 from cloud.domain.envelope import REQUEST_VERSION, Envelope, Operator
 from cloud.domain.payloads import RequestType
 from cloud.domain.progress import accepted, rejected
@@ -26,10 +26,10 @@ KEPT: list[tuple[Entity, type[answers.Answer], set[str]]] = [
         {"status_at"},
     ),
     (entities.Card(CARD, CardState.LOST, AT, "000123", "p-1", FROM, UNTIL), answers.Card, set()),
-    (entities.Device("d", "hq", DeviceStatus.RETIRED, AT, ("ab",), ("front",)), answers.Device, {"site"}),
+    (entities.Device("d", "hq", DeviceStatus.RETIRED, AT, ("ab",), ("front",)), record_answers.Device, {"site"}),
     (
         entities.StaffRole("g", "s-1", Role.GUARD, "hq", FROM, "s-0", UNTIL, "s-2"),
-        answers.OperatorGrant,
+        record_answers.OperatorGrant,
         {"site", "granted_by", "ended_by"},
     ),
 ]  # fmt: skip
@@ -56,8 +56,8 @@ def test_request_is_told_as_far_as_it_came() -> None:
     first = accepted(envelope).fields
     last = rejected(first, envelope, AT, "person_exists", "Is there.", [{"line": 3, "detail": "x"}]).fields
 
-    assert answers.Request(**first, request="r").status == "accepted"
-    told = answers.Request(**last, request="r")
+    assert record_answers.Request(**first, request="r").status == "accepted"
+    told = record_answers.Request(**last, request="r")
     assert (told.status, told.code, told.detail, told.problem_count) == ("rejected", "person_exists", "Is there.", 1)
     assert told.problems is not None
     assert told.problems[0].line == 3
