@@ -9,7 +9,7 @@ from typing import Final, ParamSpec
 
 import click
 
-from agent.cli.cloud_options import endpoint_option, environment_option, root_options, site_plans
+from agent.cli.cloud_options import endpoint_option, environment_option, local_devices, root_options, site_plans
 from agent.cli.cloud_progress import shown
 from agent.cli.common import Exit, console, fail, json_option, print_json
 from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
@@ -168,8 +168,11 @@ def destroy(environment: str, data: bool, confirmed: str | None, endpoint_url: s
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for keys and logs.  [default: ~/.local/state/cardea-local]",
 )
+@click.option(
+    "--device", "devices", multiple=True, metavar="ID=KEY:DOOR,...", help="A controller whose events are believed."
+)
 @json_option
-def local(port: int | None, home: Path | None, as_json: bool) -> None:
+def local(port: int | None, home: Path | None, devices: tuple[str, ...], as_json: bool) -> None:
     """Run a local AWS with the demo site until Ctrl-C.
 
     It holds the same stacks as a real account and forgets everything but the site's keys when it stops.
@@ -177,6 +180,7 @@ def local(port: int | None, home: Path | None, as_json: bool) -> None:
     \b
     Example:
       cardea cloud local --port 4566
+      cardea cloud local --device hq-demo-1=9c0f...e1:hq-turnstile,hq-office
     """
 
     def announce(details: LocalCloudDetails) -> None:
@@ -191,7 +195,7 @@ def local(port: int | None, home: Path | None, as_json: bool) -> None:
             click.echo(f"{progress.stack}: {progress.status.replace('_', ' ').lower()}", err=True)
 
     try:
-        run_local(port, home or default_home(), announce, report=report)
+        run_local(port, home or default_home(), announce, devices=local_devices(devices), report=report)
     except CloudError as error:
         fail(str(error))
 

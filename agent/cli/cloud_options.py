@@ -7,9 +7,11 @@ from typing import Final
 import click
 
 from cloud.deploy.plan import SitePlan
+from cloud.local.main import LocalDevice
 
 _ENVIRONMENT: Final = re.compile(r"[a-z][a-z0-9]{0,19}")
 _SITE: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})(=(.+))?")
+_DEVICE: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})=([0-9a-f]{64}):([A-Za-z0-9_.:-]+(?:,[A-Za-z0-9_.:-]+)*)")
 _OPTION: Final = re.compile(r"([A-Za-z0-9]+)=(.*)")
 
 
@@ -36,6 +38,19 @@ def site_plans(values: tuple[str, ...], zone: str) -> tuple[SitePlan, ...]:
             raise click.BadParameter(f"{value!r} is not ID or ID=NAME", param_hint="--site")
         plans.append(SitePlan(match[1], match[3] or match[1], zone))
     return tuple(plans)
+
+
+def local_devices(values: tuple[str, ...]) -> tuple[LocalDevice, ...]:
+    """What --device says; raises BadParameter."""
+    devices = []
+    for value in values:
+        match = _DEVICE.fullmatch(value)
+        if match is None:
+            raise click.BadParameter(
+                f"{value!r} is not ID=KEY:DOOR,... with a key of 64 hex digits", param_hint="--device"
+            )
+        devices.append(LocalDevice(match[1], match[2], tuple(match[3].split(","))))
+    return tuple(devices)
 
 
 def root_options(values: tuple[str, ...]) -> dict[str, str]:

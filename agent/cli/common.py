@@ -110,4 +110,5 @@ def console(*, err: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if err else sys.stdout
-    return Console(highlight=False, stderr=err, width=None if stream.isatty() else 240)
+    # emoji: an id such as `a:on:b` is no arrow.
+    return Console(highlight=False, emoji=False, stderr=err, width=None if stream.isatty() else 240)

@@ -20,8 +20,9 @@ from agent.panel.demo import DemoSettings, run_demo
     show_default=True,
     help="For logs and keys.",
 )
+@click.option("--walk", is_flag=True, help="Once ready, show the way of a card: linked, admitted, stolen, refused.")
 @reports_errors
-def demo(port: int, config: Path, folder: Path) -> None:
+def demo(port: int, config: Path, folder: Path, *, walk: bool) -> None:
     """Run the local AWS, the doors of CONFIG and the panel until Ctrl-C.
 
     The local AWS and the doors' state begin empty each time; the last state is kept beside it as `.previous`.
@@ -29,9 +30,10 @@ def demo(port: int, config: Path, folder: Path) -> None:
     \b
     Example:
       cardea demo --port 8600
+      cardea demo --walk
     """
     run_demo(
-        DemoSettings(config=config, port=port, folder=folder),
+        DemoSettings(config=config, port=port, folder=folder, walk=walk),
         say=click.echo,
         progress=lambda text: click.echo(f"cardea: {text}", err=True),
     )

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import closing
 
 import click
 
@@ -43,7 +44,6 @@ def login(user: str | None) -> None:
         from agent.office.signin import Provider
 
         path, profile = chosen_profile(None, None)
-        provider = Provider(profile, time.time)
         name = user or (str(click.prompt("User", err=True)) if on_a_terminal() else "")
         password = (
             str(click.prompt("Password", hide_input=True, err=True))
@@ -52,8 +52,8 @@ def login(user: str | None) -> None:
         )
         if not name or not password:
             raise BadInput("a user and a password are needed")
-        tokens = provider.sign_in(name, password, _Terminal())
-        save_tokens(token_path(path), tokens)
+        with closing(Provider(profile, time.time)) as provider:
+            save_tokens(token_path(path), provider.sign_in(name, password, _Terminal()))
     click.echo(f"signed in as {name}")
 
 
@@ -84,7 +84,8 @@ def logout() -> None:
             )
             return
         try:
-            Provider(profile, time.time).sign_out(tokens)
+            with closing(Provider(profile, time.time)) as provider:
+                provider.sign_out(tokens)
         except NotSignedIn:
             click.echo("signed out; the sign-in had ended already")
             return

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
@@ -156,7 +156,8 @@ def renewed(profile: Profile) -> Callable[[Tokens], Tokens]:
     def renew(tokens: Tokens) -> Tokens:
         from agent.office.signin import Provider
 
-        return Provider(profile, time.time).renew(tokens)
+        with closing(Provider(profile, time.time)) as provider:
+            return provider.renew(tokens)
 
     return renew
 

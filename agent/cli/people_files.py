@@ -49,22 +49,22 @@ def import_file(desk: Desk, file: Path, *, skip_bad: bool, dry_run: bool) -> Non
 
 def export_people(desk: Desk, file: TextIO, prefix: str | None) -> None:
     """Write everybody to an open file: with their card, and the groups that they belong to without an end."""
+    from agent.office.gathering import gathered
     from agent.office.peoplefile import write_people
 
-    entries = list(desk.api.pages("people", prefix=prefix))
+    names = [str(entry["person"]) for entry in desk.api.pages("people", prefix=prefix)]
     bounded = 0
 
     def whole(bar: Bar) -> Iterator[Mapping[str, Any]]:
         nonlocal bounded
-        for place, entry in enumerate(entries, 1):
-            person = desk.api.get("people", str(entry["person"]))
+        for place, person in enumerate(gathered(desk.api, names), 1):
             permissions = person.get("permissions", [])
             lasting = [it["group"] for it in permissions if not (it.get("valid_from") or it.get("valid_until"))]
             bounded += len(permissions) - len(lasting)
             yield {**person, "card": next(iter(person.get("cards", [])), None), "groups": lasting}
             bar(place)
 
-    with _progress(len(entries), desk) as bar:
+    with _progress(len(names), desk) as bar:
         write_people(whole(bar), file)
     if bounded:
         # Read in again, they would hold for ever.
@@ -135,7 +135,8 @@ def _show_problems(problems: Any, name: str) -> None:
     from agent.office.peoplefile import Fault
 
     for problem in problems:
-        fault = Fault(int(problem.get("line", 0)), problem.get("column"), str(problem.get("text", "")))
+        text = problem.get("text") or problem.get("detail") or problem.get("code") or "can't be applied"
+        fault = Fault(int(problem.get("line") or 0), problem.get("column"), str(text))
         click.echo(fault.words(name), err=True)
 
 

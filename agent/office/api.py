@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import requests
 from requests.auth import AuthBase
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from agent.office.errors import BadInput, NotSignedIn, OfficeError, Refused, ServiceUnreachable
 from agent.office.tokens import TokenSource
@@ -23,7 +23,7 @@ _CONNECT_S: Final = 5.0
 _READ_S: Final = 35.0
 """The gateway ends a call after 30 s."""
 _ATTEMPTS: Final = 5
-_FIRST_WAIT_S: Final = 0.3
+_FIRST_WAIT_S: Final = 0.5
 _MOST_WAIT_S: Final = 5.0
 _AGAIN: Final = frozenset({429, 502, 503, 504})
 _NOT_WELL_FORMED: Final = frozenset({400, 405, 413, 415, 422})
@@ -56,11 +56,12 @@ class Api:
         self._base = base.rstrip("/")
         self._site = site
         self._tokens = tokens
+        self._sleep = sleep
         self._session = requests.Session()
         self._session.headers["Accept"] = "application/json"
         self._retrying = Retrying(
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential_jitter(initial=_FIRST_WAIT_S, max=_MOST_WAIT_S),
+            wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_MOST_WAIT_S),
             retry=retry_if_exception_type(_Again),
             sleep=sleep,
             reraise=True,
@@ -70,6 +71,10 @@ class Api:
     def site(self) -> str:
         """The site that is meant."""
         return self._site
+
+    def another(self) -> "Api":
+        """A client of the same site and the same user, for another thread."""
+        return Api(self._base, self._site, self._tokens, self._sleep)
 
     def get(self, *path: str, **query: str | int | None) -> Document:
         """What is at a path below the site."""
@@ -119,9 +124,10 @@ class Api:
         key: str | None = None,
     ) -> Document:
         headers = {} if key is None else {"Idempotency-Key": key}
-        response = self._call(method, url, query, body, headers)
-        if response.status_code == requests.codes.unauthorized and self._tokens.renew():
-            response = self._call(method, url, query, body, headers)
+        token = self._tokens.access()
+        response = self._call(method, url, query, body, headers, token)
+        if response.status_code == requests.codes.unauthorized and self._tokens.renew(token):
+            response = self._call(method, url, query, body, headers, self._tokens.access())
         return _document(response)
 
     def _call(
@@ -131,6 +137,7 @@ class Api:
         query: Mapping[str, str | int | None] | None,
         body: Mapping[str, Any] | None,
         headers: Mapping[str, str],
+        token: str,
     ) -> requests.Response:
         try:
             return self._session.request(
@@ -139,7 +146,7 @@ class Api:
                 params={name: value for name, value in (query or {}).items() if value is not None},
                 json=body,
                 headers=dict(headers),
-                auth=_Bearer(self._tokens.access()),
+                auth=_Bearer(token),
                 timeout=(_CONNECT_S, _READ_S),
                 # The API sends nobody elsewhere; whoever stands in for it shall not get the token on.
                 allow_redirects=False,

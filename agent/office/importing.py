@@ -65,7 +65,7 @@ def import_people(
             request = follow(api, request, patience, partial(_behind, on_progress, behind))
             found = request.get("problems") or []
             problems += found
-            lost += int(request.get("problem_count", len(found)))
+            lost += int(request.get("problem_count") or len(found))
         behind += len(batch)
         on_progress(behind)
         ended.append(request)

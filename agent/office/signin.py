@@ -66,6 +66,10 @@ class Provider:
             "cognito-idp", region_name=profile.region, endpoint_url=profile.endpoint_url, config=config
         )
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
     def sign_in(self, user: str, password: str, prompts: Prompts) -> Tokens:
         """The tokens of a user; raises NotSignedIn, ServiceUnreachable."""
         from pycognito.aws_srp import AWSSRP

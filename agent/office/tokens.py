@@ -6,6 +6,7 @@ Must never print or log a token, nor send one to another service than the one th
 import json
 import os
 import stat
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -37,8 +38,8 @@ class TokenSource(Protocol):
     def access(self) -> str:
         """A token; raises NotSignedIn."""
 
-    def renew(self) -> bool:
-        """The service did not take the last one: whether there may be a better one now."""
+    def renew(self, refused: str) -> bool:
+        """The service did not take this one: whether there may be a better one now."""
 
 
 class FixedToken:
@@ -51,13 +52,13 @@ class FixedToken:
         """See `TokenSource`."""
         return self._token
 
-    def renew(self) -> bool:
+    def renew(self, refused: str) -> bool:  # noqa: ARG002 - of the protocol
         """See `TokenSource`."""
         return False
 
 
 class KeptTokens:
-    """The tokens of a file, renewed by `renew_with` from their refresh token."""
+    """The tokens of a file, renewed by `renew_with` from their refresh token. Thread-safe: renewed by one at a time."""
 
     def __init__(
         self, path: Path, client_id: str | None, renew_with: Callable[[Tokens], Tokens], now_s: Callable[[], float]
@@ -67,21 +68,32 @@ class KeptTokens:
         self._renew_with = renew_with
         self._now_s = now_s
         self._tokens: Tokens | None = None
+        self._lock = threading.RLock()
 
     def access(self) -> str:
         """See `TokenSource`."""
+        with self._lock:
+            return self._access()
+
+    def renew(self, refused: str) -> bool:
+        """See `TokenSource`."""
+        with self._lock:
+            if self._tokens is not None and self._tokens.access != refused:
+                return True  # another thread was here before
+            return self._renew()
+
+    def _access(self) -> str:
         tokens = self._tokens or load_tokens(self._path)
         if tokens is None:
             raise NotSignedIn(f"nobody is signed in: {_SIGN_IN}")
         if self._client_id is not None and tokens.client_id != self._client_id:
             raise NotSignedIn(f"the token in {self._path} is for another service: {_SIGN_IN}")
         self._tokens = tokens
-        if tokens.expires_at - _EARLY_S <= self._now_s() and not self.renew():
+        if tokens.expires_at - _EARLY_S <= self._now_s() and not self._renew():
             raise NotSignedIn(f"the time of the sign-in is up: {_SIGN_IN}")
         return self._tokens.access
 
-    def renew(self) -> bool:
-        """See `TokenSource`."""
+    def _renew(self) -> bool:
         if self._tokens is None or self._tokens.refresh is None:
             return False
         try:

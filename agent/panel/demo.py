@@ -8,9 +8,11 @@ import os
 import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -19,9 +21,19 @@ from agent.configfile import load
 from agent.control_client import ControlClient
 from agent.errors import AgentError, ControlError, Unreachable
 from agent.panel.children import Child
-from agent.panel.local_site import LocalSite, door_environment, fresh_state, read_ready_line, without_aws
+from agent.panel.local_site import (
+    LocalSite,
+    bring_keys,
+    device_option,
+    door_environment,
+    fresh_state,
+    read_ready_line,
+    without_aws,
+)
 from agent.panel.relay import Relay
 from agent.panel.server import PanelServer, listen
+from agent.panel.staff import staff_profile
+from agent.panel.walk import walk
 from agent.places import default_socket
 
 LOCAL_AWS_S: Final = 90.0
@@ -42,6 +54,8 @@ class DemoSettings:
     port: int
     folder: Path = Path("build/demo")
     """Logs of the children, and the keys of the local site."""
+    walk: bool = False
+    """Whether to show the way of a card once it is ready: linked, admitted, stolen, refused."""
     cardea: Path = field(default_factory=lambda: Path(sys.executable).with_name("cardea"))
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -79,6 +93,28 @@ class _Signals:
         self._asked.put(number)
 
 
+class _Office:
+    """What the staff do once all runs; beside the rest, so that a signal need not wait for it."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._failure: AgentError | None = None
+        threading.Thread(target=self._run, name="office", daemon=True).start()
+
+    def check(self) -> None:
+        """Raise what went wrong, once it has."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except AgentError as failure:
+            self._failure = failure
+        except Exception as error:  # noqa: BLE001 - a thread's boundary: told as the demo's failure
+            self._failure = AgentError(f"the staff's part failed: {type(error).__name__}: {error}")
+
+
 def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
     """Run until a signal asks for the end. `say` gets what the person needs, `progress` what happens meanwhile.
 
@@ -94,11 +130,17 @@ def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
         _refuse_second(socket)
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+        aside = fresh_state(config)
+        if aside is not None:
+            progress(f"the door's old state is now in {aside}")
         progress("starting the local AWS with the demo site")
         answer = settings.folder / "local-aws.json"
         local = Child(
             "cardea cloud local",
-            [str(settings.cardea), "cloud", "local", "--json", "--home", str(settings.folder / "site")],
+            [
+                *(str(settings.cardea), "cloud", "local", "--json", "--home", str(settings.folder / "site")),
+                *("--device", device_option(config)),
+            ],
             without_aws(settings.environment),
             settings.folder / "local-aws.log",
             output=answer,
@@ -107,9 +149,7 @@ def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
         site = read_ready_line(_first_line(answer, local, signals))
 
         relay = running.enter_context(Relay(site.host, site.port))
-        aside = fresh_state(config, site)
-        if aside is not None:
-            progress(f"the door's old state is now in {aside}")
+        bring_keys(config, site)
 
         progress("starting the door controller")
         agent = Child(
@@ -126,10 +166,19 @@ def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
         for line in _addresses(settings, site, status, own_socket=config.device.socket is not None):
             say(line)
         running.callback(progress, "stopping")
+        office = _Office(partial(_open_office, settings, site, socket, say))
         while True:
             signals.wait(WATCH_S)
             local.check()
             agent.check()
+            office.check()
+
+
+def _open_office(settings: DemoSettings, site: LocalSite, socket: Path, say: Say) -> None:
+    profile = staff_profile(site, settings.folder)
+    say(f"staff: export CARDEA_PROFILE={_short(profile)}; {_short(settings.cardea)} people list")
+    if settings.walk:
+        walk(profile, socket, say)
 
 
 def _refuse_second(socket: Path) -> None:

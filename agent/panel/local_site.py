@@ -6,13 +6,14 @@ The door must reach this AWS and no other: variables and profiles of the person 
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from agent.config import Config
 from agent.errors import AgentError
+from agent.storage.keys import load_or_make_device_key
 
 MARK: Final = "made-by-the-demo"
 """File in a state directory that the demo may replace."""
@@ -31,6 +32,10 @@ class LocalSite:
     """AWS_* variables of the door, with the narrow rights of one."""
     operator_environment: Mapping[str, str]
     """AWS_* variables of a person, with all rights: for reading the stream back."""
+    office: Mapping[str, str]
+    """Where the staff's commands go: the fields of a profile (agent.office.profile)."""
+    staff: Mapping[str, tuple[str, str]] = field(repr=False)
+    """Name and password of one member of staff for each role."""
 
 
 def read_ready_line(line: str) -> LocalSite:
@@ -43,12 +48,17 @@ def read_ready_line(line: str) -> LocalSite:
             {str(name): str(value) for name, value in document[part].items()}
             for part in ("environment", "operator_environment")
         )
+        office = {
+            **{name: str(document[name]) for name in ("api", "site", "pool_id", "client_id", "region")},
+            "endpoint_url": endpoint,
+        }
+        staff = {str(role): (str(who["name"]), str(who["password"])) for role, who in document["staff"].items()}
         host, port = address.hostname, address.port
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise AgentError(f"the local AWS said something unexpected: {line[:200]!r}") from error
     if address.scheme != "http" or host is None or port is None:
         raise AgentError(f"the local AWS gave no usable endpoint: {endpoint[:200]!r}")
-    return LocalSite(endpoint, host, port, home, door, operator)
+    return LocalSite(endpoint, host, port, home, door, operator, office, staff)
 
 
 def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
@@ -64,8 +74,8 @@ def door_environment(site: LocalSite, base: Mapping[str, str], relay_endpoint: s
     return {**without_aws(base), **through, "AWS_ENDPOINT_URL": relay_endpoint}
 
 
-def fresh_state(config: Config, site: LocalSite) -> Path | None:
-    """Give the door an empty state directory with the site's keys; where the old one went, if it was not the demo's.
+def fresh_state(config: Config) -> Path | None:
+    """Give the door an empty state directory; where the old one went, if it was not the demo's.
 
     A door that remembers who came in yesterday refuses them at the turnstile today, which is right at a real door and
     puzzling in a demo. A directory that the demo made is kept as `.previous`; any other is set aside under a free name
@@ -85,14 +95,27 @@ def fresh_state(config: Config, site: LocalSite) -> Path | None:
                 state.rename(aside)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         (state / MARK).write_text("The demo replaces this directory at its next start.\n")
-        places = (config.path(config.device.card_hash_key), config.path(config.allowlist.verify_keys[0]))
+    except OSError as error:
+        raise AgentError(f"the door's state directory can't be prepared: {error}") from error
+    return aside
+
+
+def device_option(config: Config) -> str:
+    """The controller as `cardea cloud local --device` takes it; makes its key. Raises AgentError."""
+    key = load_or_make_device_key(config.device.state_dir / "device.key").public_key().public_bytes_raw().hex()
+    return f"{config.device.id}={key}:{','.join(door.id for door in config.door)}"
+
+
+def bring_keys(config: Config, site: LocalSite) -> None:
+    """Put the site's keys where the configuration wants them; raises AgentError."""
+    places = (config.path(config.device.card_hash_key), config.path(config.allowlist.verify_keys[0]))
+    try:
         for name, place in zip(KEYS, places, strict=True):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.touch(mode=0o600)
             place.write_bytes((site.home / "door" / name).read_bytes())
     except OSError as error:
-        raise AgentError(f"the door's state directory can't be prepared: {error}") from error
-    return aside
+        raise AgentError(f"the site's keys can't be brought to the door: {error}") from error
 
 
 def _free_name(state: Path) -> Path:

@@ -110,9 +110,10 @@ class AwsAccess:
         with aws_errors():
             return boto3.client("sts", **self._options())
 
-    def _options(self) -> dict[str, Any]:
-        # A proxy of the surroundings must not get between us and an endpoint that was given.
-        config = _CONFIG.merge(Config(proxies={})) if self.endpoint else _CONFIG
+    def _options(self, config: Config = _CONFIG) -> dict[str, Any]:
+        if self.endpoint:
+            # A proxy of the surroundings must not get between us and an endpoint that was given.
+            config = config.merge(Config(proxies={}))
         return {
             "endpoint_url": self.endpoint,
             "region_name": self.region,

@@ -10,7 +10,7 @@ from cloud.errors import Conflict
 
 _AT_ONCE: Final = 8
 """Calls that wait for their answers side by side, below the ten connections that a client keeps."""
-_TRIES: Final = 10
+_TRIES: Final = 6
 """Of a step that others are quicker at. One controller is consumed by one, one person uses one door at a time."""
 
 Result = TypeVar("Result")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from cloud.adapters.entities import EntityStore
@@ -17,6 +16,7 @@ from cloud.api.store import NewItems, RequestStore
 from cloud.domain.keys import Key
 from cloud.domain.outcome import Item
 from cloud.domain.roles import Role, RoleGrant
+from cloud.domain.times import moment_text
 from cloud.errors import CloudError
 
 _NOT_OF_THE_SCOPE: Final = ("cursor", "limit")
@@ -68,8 +68,7 @@ class Call:
     @property
     def at(self) -> str:
         """Now, as RFC 3339 UTC with milliseconds."""
-        moment = datetime.fromtimestamp(self.now_s, UTC).replace(tzinfo=None)
-        return moment.isoformat(timespec="milliseconds") + "Z"
+        return moment_text(self.now_s)
 
     def found(self, key: Key) -> Item:
         """What lies at a key; raises Problem of the route's kind when nothing does."""

@@ -6,10 +6,8 @@ from typing import Any, Final
 
 from cloud.api.problems import Problem
 from cloud.contract.checks import ID
-from cloud.contract.itemcodec import instant
 from cloud.domain.fields import MAX_NAME_CHARS
-from cloud.domain.outcome import Item
-from cloud.domain.roles import Role, RoleGrant, roles_at
+from cloud.domain.roles import RoleGrant, roles_at
 
 _ACCESS: Final = "access"
 """An id token is for the page that somebody signs in to, and says so."""
@@ -36,21 +34,6 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
     return Caller(subject, name.strip()[:MAX_NAME_CHARS], _groups(claims.get("cognito:groups")))
 
 
-def grants_of(items: Iterable[Item]) -> list[RoleGrant]:
-    """The role grants of these items of the table; roles of a later release than this are passed over."""
-    return [
-        RoleGrant(
-            subject=item["subject"],
-            role=Role(item["role"]),
-            site=item["site"],
-            valid_from=_seconds(item.get("valid_from")),
-            valid_until=_seconds(item.get("valid_until")),
-        )
-        for item in items
-        if item["role"] in Role._value2member_map_
-    ]
-
-
 def sites_of(grants: Iterable[RoleGrant], groups: Iterable[str], at_s: float) -> frozenset[str]:
     """The sites where any role holds at a time; EVERY_SITE among them for all."""
     groups = tuple(groups)
@@ -64,7 +47,3 @@ def _groups(claim: object) -> tuple[str, ...]:
     if isinstance(claim, list):
         return tuple(str(group) for group in claim)
     return ()
-
-
-def _seconds(text: str | None) -> int | None:
-    return None if text is None else instant(text)

@@ -8,11 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cloud.api.answers import Accepted
 from cloud.api.bodies import checked, max_bytes, merged, read_body, refuse_body
 from cloud.api.call import Call
 from cloud.api.problems import Problem
+from cloud.api.record_answers import Accepted
 from cloud.api.uids import holds_numbers, without_numbers
+from cloud.contract.errors import ContractError
 from cloud.domain import progress
 from cloud.domain.envelope import (
     MAX_REQUEST_BYTES,
@@ -66,7 +67,11 @@ def _replayed(call: Call, envelope: Envelope) -> Accepted:
     if stored is None:
         # It was there a moment ago, and nobody deletes requests.
         raise Problem("unavailable")
-    earlier = read_envelope(stored)
+    try:
+        earlier = read_envelope(stored)
+    except ContractError:
+        # Not put there by us, and not what is asked for now.
+        raise Problem("idempotency-key-reused") from None
     if earlier.body_sha256() != envelope.body_sha256():
         raise Problem("idempotency-key-reused")
     return _accepted(call, earlier, replayed=True)

@@ -21,6 +21,8 @@ from cloud.contract.checks import CREDENTIAL, ID
 
 PATH: Final = Path(__file__).parent / "openapi.json"
 API_VERSION: Final = "1.0.0"
+_BY_GATEWAY: Final = (401, 404, 413)
+"""What the gateway also refuses before our code sees it, in its own words and without our header."""
 _DESCRIPTION: Final = (
     "People, cards, doors and rights of the sites, and what happens at the doors. Changes are requests: they are "
     "stored, answered with 202, and carried out or rejected within seconds; reading the request tells which."
@@ -133,13 +135,13 @@ def _parameters(route: Route) -> Iterable[dict[str, Any]]:
             "example": examples.PATHS[name],
         }
     for parameter in route.query:
-        yield {
+        described = {
             "name": parameter.name,
             "in": "query",
             "description": parameter.summary,
             "schema": dict(parameter.schema),
-            "example": parameter.example,
         }
+        yield described if parameter.example is None else {**described, "example": parameter.example}
     if route.change is not None:
         yield {"$ref": "#/components/parameters/IdempotencyKey"}
 
@@ -175,9 +177,8 @@ def _problem(status: int, kinds: list[str]) -> dict[str, Any]:
         kind: {"value": {"type": problem_type(kind), "title": KINDS[kind][1], "status": status}} for kind in kinds
     }
     content = {PROBLEM_JSON: {"schema": {"$ref": reference(ProblemDocument)}, "examples": examples_of_it}}
-    if status == 401:
-        # The gateway refuses most of these before our code sees them, in its own words and without our header.
-        return {"description": "Not signed in.", "content": {**content, **_by_gateway()}}
+    if status in _BY_GATEWAY:
+        content |= _by_gateway()
     return {"description": "; ".join(KINDS[kind][1] for kind in kinds), "headers": _headers(), "content": content}
 
 

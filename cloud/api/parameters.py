@@ -26,7 +26,8 @@ class Parameter:
     name: str
     summary: str
     schema: Mapping[str, Any]
-    example: str | int
+    example: str | int | None
+    """None where only the API can make one."""
     read: Callable[[str], Any]
 
 
@@ -79,7 +80,7 @@ CURSOR: Final = Parameter(
     "cursor",
     "`next` of the page before; with the same other parameters.",
     {"type": "string", "pattern": f"^{_CURSOR.pattern}$"},
-    "eyJwIjoiLi4uIn0",
+    None,
     _cursor,
 )
 PREFIX: Final = Parameter(

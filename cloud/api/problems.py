@@ -43,13 +43,12 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
 """Kind -> HTTP status and title. Clients match on the kind; titles are for people and may change."""
 
 
-class FieldFault(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Fault:
     """What is wrong with one field."""
 
-    model_config = ConfigDict(frozen=True)
-
     pointer: str
-    """JSON pointer into the body; empty for the whole."""
+    """JSON pointer (RFC 6901) into the body; empty for the whole."""
     detail: str
 
 
@@ -64,15 +63,7 @@ class ProblemDocument(BaseModel):
     detail: str | None = None
     instance: str | None = None
     """The id of the HTTP request, for whoever looks into it."""
-    errors: list[FieldFault] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong, and where in the body."""
-
-    pointer: str
-    detail: str
+    errors: list[Fault] | None = None
 
 
 class Problem(CloudError):  # noqa: N818 - the word of RFC 9457
@@ -87,14 +78,13 @@ class Problem(CloudError):  # noqa: N818 - the word of RFC 9457
 
     def document(self, request: str) -> ProblemDocument:
         """The body of the answer to the HTTP request with this id."""
-        faults = [FieldFault(pointer=fault.pointer, detail=fault.detail) for fault in self.faults]
         return ProblemDocument(
             type=problem_type(self.kind),
             title=self.title,
             status=self.status,
             detail=self.detail,
             instance=f"urn:request:{request}",
-            errors=faults or None,
+            errors=list(self.faults) or None,
         )
 
 

@@ -1,15 +1,18 @@
 """The readings of what happened: events, requests, the audit. Reading what is recorded of people is recorded first."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cloud.api import answers
+from cloud.api import answers, record_answers
 from cloud.api.call import Call, Operation
 from cloud.api.problems import Problem
 from cloud.api.route import ALL_REQUESTS
+from cloud.contract.errors import ContractError
 from cloud.domain import keys, progress
 from cloud.domain.envelope import object_name, read_envelope
+from cloud.domain.intake import used_by
 from cloud.domain.keys import LISTING_INDEX, OWNER_INDEX
 from cloud.domain.outcome import Item
 
@@ -29,13 +32,13 @@ def list_usage(call: Call) -> answers.Answer:
     person = call.names["person"]
     call.found(keys.person(call.site, person))
     _record(call, "usage.read", person=person)
-    return _events(call, OWNER_INDEX, f"USE#{call.site}#{person}")
+    return _events(call, OWNER_INDEX, used_by(call.site, person))
 
 
 def list_requests(call: Call) -> answers.Answer:
     """What was asked for, newest first."""
     items, following = call.page(LISTING_INDEX, f"REQUESTS#{call.site}", forward=False)
-    return answers.Page[answers.Request](items=[_request(item) for item in items], next=following)
+    return answers.Page[record_answers.Request](items=[_request(item) for item in items], next=following)
 
 
 def get_request(call: Call) -> answers.Answer:
@@ -54,8 +57,8 @@ def list_audit(call: Call) -> answers.Answer:
     month = call.query.get("month", call.at[:7])
     _record(call, "audit.read", month=month)
     items, following = call.page(None, keys.audit(call.site, month, "")[0], forward=False)
-    entries = [answers.AuditEntry(**item) for item in items]
-    return answers.Page[answers.AuditEntry](items=entries, next=following)
+    entries = [record_answers.AuditEntry(**item) for item in items]
+    return answers.Page[record_answers.AuditEntry](items=entries, next=following)
 
 
 def _events(call: Call, index: str | None, partition: str) -> answers.Answer:
@@ -66,17 +69,30 @@ def _events(call: Call, index: str | None, partition: str) -> answers.Answer:
     # sorts behind the second's own text.
     between = (f"EVENT#{first[:-1]}", f"EVENT#{last[:-1]}")
     items, following = call.page(index, partition, between=between, forward=False)
-    return answers.Page[answers.Event](items=[answers.Event(**item) for item in items], next=following)
+    return answers.Page[record_answers.Event](items=[_event(item) for item in items], next=following)
+
+
+def _event(item: Item) -> record_answers.Event:
+    """An event as its device sent it, with when it came."""
+    return record_answers.Event(
+        **{**json.loads(item["event"]), "arrived_at": item["arrived_at"], "delay": item["delay"]}
+    )
 
 
 def _stored(call: Call) -> Item | None:
     """A request whose status was not put, because the change was cut short after storing it."""
     data = call.backend.requests.get(object_name(call.site, call.names["request"]))
-    return None if data is None else progress.accepted(read_envelope(data)).fields
+    if data is None:
+        return None
+    try:
+        return progress.accepted(read_envelope(data)).fields
+    except ContractError:
+        # Somebody put it there beside the API. The router says so in its status.
+        return None
 
 
-def _request(item: Item) -> answers.Request:
-    return answers.Request(**{**item, "request": item["id"]})
+def _request(item: Item) -> record_answers.Request:
+    return record_answers.Request(**{**item, "request": item["id"]})
 
 
 def _record(call: Call, action: str, **what: Any) -> None:

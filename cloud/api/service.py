@@ -19,12 +19,13 @@ from pydantic import ValidationError
 from cloud.adapters.aws import AwsError
 from cloud.api.answers import Answer
 from cloud.api.call import Backend, Call, Operation
-from cloud.api.caller import Caller, caller_of, grants_of
+from cloud.api.caller import Caller, caller_of
 from cloud.api.problems import PROBLEM_JSON, Problem
 from cloud.api.route import Route
 from cloud.contract.checks import CREDENTIAL, ID
 from cloud.domain import keys
 from cloud.domain.envelope import explained
+from cloud.domain.grants import GRANT_PREFIX, partition, read_grant
 from cloud.domain.roles import Role, RoleGrant, roles_at
 
 _JSON: Final = "application/json"
@@ -130,9 +131,8 @@ class Service:
         self, route: Route, caller: Caller, site: str | None, now_s: float
     ) -> tuple[tuple[RoleGrant, ...], frozenset[Role]]:
         """All grants of the caller, and the roles that hold at the site; raises Problem when none will do."""
-        partition, _ = keys.role_grant(caller.subject, "", "")
-        items = self._backend.entities.query_all(None, partition, prefix="GRANT#")
-        grants = tuple(grants_of(items))
+        items = self._backend.entities.query_all(None, partition(caller.subject), prefix=GRANT_PREFIX)
+        grants = tuple(map(read_grant, items))
         if route.roles is None or site is None:
             return grants, frozenset()
         roles = roles_at(grants, caller.groups, site, now_s)

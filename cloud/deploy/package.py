@@ -4,9 +4,11 @@ The same input gives the same bytes, so that a name made of their hash says whet
 up what lies around: only our Python files, and only what the lock names.
 """
 
+import compileall
 import hashlib
 import io
 import platform
+import py_compile
 import subprocess
 import sys
 import tempfile
@@ -84,6 +86,8 @@ def layer_artifact(target: Target, lock: Path = LOCK, cache: Path = CACHE) -> Ar
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             root = Path(folder)
             _install(target, lock, root / "python")
+            if target.here:
+                _compile(root / "python")
             made = root / kept.name
             made.write_bytes(_zipped((root / "python").rglob("*"), root))
             # Whole or not at all: another deployment may look for it now.
@@ -108,13 +112,18 @@ def _install(target: Target, lock: Path, folder: Path) -> None:
         raise DeployError(f"the functions' dependencies can't be installed for {target.runtime}: {cause[-1]}")
 
 
+def _compile(folder: Path) -> None:
+    """Compile once what every new process of a function would compile anew: most of the time that it takes to start."""
+    compileall.compile_dir(folder, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+
 def _zipped(paths: Iterable[Path], root: Path) -> bytes:
     """A zip of the files among the paths, named from `root`; programs and what pip notes down are left out."""
     buffer = io.BytesIO()
     named = {path.relative_to(root).as_posix(): path for path in paths if path.is_file()}
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(named):
-            if "__pycache__" in name or name.startswith("python/bin/") or name.endswith((".pyi", "/RECORD")):
+            if name.startswith("python/bin/") or name.endswith((".pyi", "/RECORD")):
                 continue
             info = zipfile.ZipInfo(name, _TIME)
             info.compress_type = zipfile.ZIP_DEFLATED

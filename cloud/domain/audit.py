@@ -1,6 +1,6 @@
 """What is kept of every request, whatever became of it: who asked for what, when, and how it ended. Pure.
 
-Holds ids and states. Must never hold names of people, card numbers or what a request contained beyond its note.
+Holds ids and states, and the name of who asked. Must never hold what a request contained, beyond its note.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from cloud.contract.checks import CREDENTIAL, ID
 from cloud.contract.errors import ContractError
@@ -37,7 +37,11 @@ Id = Annotated[str, StringConstraints(pattern=f"^{ID.pattern}$")]
 """Of a site, building, area, door, group, schedule, person, device, permission or request."""
 CardId = Annotated[str, StringConstraints(pattern=f"^{CREDENTIAL.pattern}$")]
 """The keyed hash of a card: what stands for it everywhere behind the API."""
-Instant = Annotated[str, StringConstraints(max_length=20), AfterValidator(_check_instant)]
+_SHAPE: Final = {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
+"""For the schema alone: what is refused is better told in words."""
+Instant = Annotated[
+    str, StringConstraints(max_length=20), AfterValidator(_check_instant), Field(json_schema_extra=_SHAPE)
+]
 """RFC 3339 UTC to the second, such as 2026-03-01T08:00:00Z."""
 Name = Annotated[
     str,

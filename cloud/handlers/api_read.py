@@ -7,7 +7,7 @@ from typing import Any
 from cloud.adapters.aws import AwsAccess
 from cloud.api.route import Function
 from cloud.api.service import Service
-from cloud.api.serving import connect, serve
+from cloud.handlers.api_service import connect, serve
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

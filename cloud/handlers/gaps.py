@@ -1,47 +1,55 @@
-"""Lambda, every minute: tells of events that did not come although later ones did."""
+"""The scheduled function `gaps`: tells of events that did not come although later ones did."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from aws_lambda_powertools import Logger
 
 from cloud.adapters.aws import AwsAccess
 from cloud.adapters.consumption_gaps import GapWatch
 from cloud.adapters.consumption_outlets import AlarmTopic
 from cloud.adapters.consumption_store import ConsumptionStore
 from cloud.adapters.entities import EntityStore
-
-logger = Logger(service="gaps")
-metrics = Metrics(namespace="Cardea", service="gaps")
-metrics.set_default_dimensions(environment=os.environ.get("CARDEA_ENVIRONMENT", "-"))
+from cloud.handlers.counts import tell_counts
+from cloud.handlers.settings import variable
 
 
-@metrics.log_metrics
-def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """What was found; a fault of the account is an error of this function, and the next minute tries again."""
-    watched = watch().look()
-    values = {"devices": watched.devices, "told": watched.told, "explained": watched.explained}
-    for name, value in values.items():
-        metrics.add_metric(name=f"gaps_{name}", unit=MetricUnit.Count, value=value)
-    logger.info("gaps.looked_for", extra=values)
-    return values
+def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
+    """What was found. A fault of the account is an error of this function; the next minute tries again."""
+    return _function()()
 
 
-def build(environment: Mapping[str, str], access: AwsAccess) -> GapWatch:
-    """The watch of an environment; raises KeyError for a variable that is missing, AwsError."""
-    table, dynamodb = environment["CARDEA_TABLE"], access.dynamodb()
+def watch(environ: Mapping[str, str], access: AwsAccess) -> GapWatch:
+    """The watch of an environment; raises CloudError for a variable that is missing."""
+    table, dynamodb = variable(environ, "TABLE"), access.dynamodb()
     return GapWatch(
         EntityStore(table, dynamodb),
         ConsumptionStore(table, dynamodb),
-        AlarmTopic(environment["CARDEA_ALARMS_TOPIC"], access.sns()),
+        AlarmTopic(variable(environ, "ALARMS_TOPIC"), access.sns()),
     )
 
 
+def assemble(environ: Mapping[str, str], access: AwsAccess) -> Callable[[], dict[str, int]]:
+    """The function with its clients: made once per process, when the first event comes."""
+    environment, watching = variable(environ, "ENVIRONMENT"), watch(environ, access)
+    logger = Logger(use_rfc3339=True, utc=True)
+
+    def function() -> dict[str, int]:
+        watched = watching.look()
+        counts = {
+            "devices_with_holes": watched.devices,
+            "gaps_found": watched.told,
+            "gaps_explained": watched.explained,
+        }
+        logger.info("gaps.looked_for", extra=counts)
+        tell_counts(environment, counts)
+        return counts
+
+    return function
+
+
 @cache
-def watch() -> GapWatch:
-    """The watch of this function's environment, made once."""
-    return build(os.environ, AwsAccess())
+def _function() -> Callable[[], dict[str, int]]:
+    return assemble(os.environ, AwsAccess())

@@ -7,11 +7,11 @@ import traceback
 from collections import Counter
 from typing import Final
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from cloud.contract.errors import ContractError
 from cloud.errors import CloudError
+from cloud.handlers.counts import tell_counts
 from cloud.requests.ending import End, Report
 
 _COUNTED: Final = {
@@ -19,7 +19,6 @@ _COUNTED: Final = {
     End.REJECTED: "requests_rejected",
     End.UNREADABLE: "requests_unreadable",
 }
-_NAMESPACE: Final = "Cardea"
 _FRAMES: Final = 5
 
 
@@ -65,10 +64,4 @@ class Telemetry:
     def flush(self) -> None:
         """Tell the counts since the last time."""
         counts, self._counts = self._counts, Counter()
-        if not counts:
-            return
-        metrics = Metrics(namespace=_NAMESPACE)
-        metrics.add_dimension(name="environment", value=self._environment)
-        for name, count in counts.items():
-            metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
-        metrics.flush_metrics()
+        tell_counts(self._environment, counts)

@@ -1,4 +1,4 @@
-"""Lambda of the delivery stream: turns packed records into lines for the archive. Must never drop a record.
+"""The function `transform` of the delivery stream: packed records become lines of the archive. Drops no record.
 
 What can't be read goes, as it came, under the archive's prefix for errors.
 """
@@ -7,8 +7,7 @@ import base64
 import os
 from typing import Any, Final
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes import KinesisFirehoseEvent
 from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import (
     KinesisFirehoseDataTransformationRecord,
@@ -16,23 +15,22 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import 
     KinesisFirehoseDataTransformationResponse,
     KinesisFirehoseRecord,
 )
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cloud.contract.errors import ContractError
 from cloud.domain.archive import to_lines
 from cloud.domain.delays import arrival_text
+from cloud.handlers.counts import tell_counts
+from cloud.handlers.settings import variable
 
 MAX_ANSWER_BYTES: Final = 5_000_000
 """A function answers with 6 MB at most, and base64 and the frame are part of that."""
 
-logger = Logger(service="transform")
-metrics = Metrics(namespace="Cardea", service="transform")
-metrics.set_default_dimensions(environment=os.environ.get("CARDEA_ENVIRONMENT", "-"))
+logger = Logger(use_rfc3339=True, utc=True)
 
 
-@metrics.log_metrics
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Answers with one result for each record, in their order."""
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Answers with one result for each record, in their order; raises CloudError without CARDEA_ENVIRONMENT."""
+    environment = variable(os.environ, "ENVIRONMENT")
     response, failed = KinesisFirehoseDataTransformationResponse(), 0
     records = list(KinesisFirehoseEvent(event).records)
     # What is yet to come may have to be answered as it is.
@@ -43,8 +41,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         size += len(result.data)
         failed += result.result != "Ok"
         response.add_record(result)
-    metrics.add_metric(name="archived_records", unit=MetricUnit.Count, value=len(response.records) - failed)
-    metrics.add_metric(name="unarchived_records", unit=MetricUnit.Count, value=failed)
+    counts = {"records_archived": len(records) - failed, "records_unarchived": failed}
+    tell_counts(environment, counts)
     return response.asdict()
 
 
@@ -53,12 +51,12 @@ def _transformed(record: KinesisFirehoseRecord, room_bytes: int) -> KinesisFireh
         # Firehose gives milliseconds.
         lines = to_lines(base64.b64decode(record.data), arrival_text(record.approximate_arrival_timestamp / 1000))
     except ContractError as error:
-        logger.warning("record.unreadable", record=record.record_id, error=str(error))
+        logger.warning("record.unreadable", extra={"record": record.record_id, "cause": str(error)})
         return _failed(record)
     data = base64.b64encode(lines.data).decode("ascii")
     if len(data) > room_bytes:
         # Never with the buffer that the stack sets; what does not fit is kept as it came.
-        logger.error("record.without_room", record=record.record_id, bytes=len(data))
+        logger.error("record.without_room", extra={"record": record.record_id, "bytes": len(data)})
         return _failed(record)
     metadata = KinesisFirehoseDataTransformationRecordMetadata(partition_keys={"site": lines.site, "dt": lines.day})
     return KinesisFirehoseDataTransformationRecord(

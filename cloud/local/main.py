@@ -11,7 +11,7 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +20,20 @@ from cloud.adapters.aws import AwsAccess
 from cloud.adapters.keys import SiteKeys, ensure_site_keys, write_door_keys
 from cloud.adapters.publisher import Publisher, open_publisher
 from cloud.contract.allowlist import Head
+from cloud.contract.items import Kind
 from cloud.deploy.environment import SiteStart, deploy
 from cloud.deploy.following import Report
 from cloud.deploy.plan import SitePlan, local_environment
 from cloud.deploy.sites import FirstList
 from cloud.deploy.stacks import Deployer
+from cloud.deploy.staff import Member, ensure_member, new_password
+from cloud.domain.payloads import RequestType
+from cloud.domain.roles import Role
 from cloud.errors import LocalAwsError
-from cloud.local.demo_site import DEMO_SITE, load_demo_site
+from cloud.local.demo_requests import Asked, requests
+from cloud.local.demo_site import DEMO_SITE, DemoSite, load_demo_site
 from cloud.local.device_user import create_device_user
+from cloud.local.seeding import Seeder
 from cloud.local.server import REGION, ROOT_KEY, LocalAws, client_environment
 
 _POLL_S: Final = 0.02
@@ -36,6 +42,26 @@ _LOOK_S: Final = 0.5
 """How long the death of the local AWS may go unnoticed."""
 _DETAILS: Final = "local-cloud.json"
 _EPOCH: Final = "epoch"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMember:
+    """Who acts in a role here; made anew at each start."""
+
+    name: str
+    password: str = field(repr=False)
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDevice:
+    """A controller of this machine, whose events are to be believed from the start."""
+
+    id: str
+    key: str
+    """Its Ed25519 public key in hex."""
+    doors: tuple[str, ...]
+    """Those that the demo site does not have are added to it; nobody has a right there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +85,13 @@ class LocalCloudDetails:
     """The variables of a door's AWS clients: endpoint, and the keys of a user with the device policy."""
     operator_environment: Mapping[str, str] = field(repr=False)
     """The same for a person, with the keys of the account's root."""
+    api: str
+    """Base URL of the HTTP API."""
+    pool_id: str
+    client_id: str
+    """Where staff sign in."""
+    staff: Mapping[str, LocalMember] = field(repr=False)
+    """By role."""
 
 
 def default_home() -> Path:
@@ -74,15 +107,23 @@ class LocalCloud:
         home: Its folder; the site's keys in it survive a stop.
         port: Of the local AWS; None picks a free one.
         site_file: The site to publish.
+        devices: Controllers to be registered.
         report: Told how the stacks come along.
     """
 
     def __init__(
-        self, home: Path, port: int | None = None, *, site_file: Path = DEMO_SITE, report: Report | None = None
+        self,
+        home: Path,
+        port: int | None = None,
+        *,
+        site_file: Path = DEMO_SITE,
+        devices: Sequence[LocalDevice] = (),
+        report: Report | None = None,
     ) -> None:
         self._home = home.resolve()
         self._server = LocalAws(self._home, port)
         self._site_file = site_file
+        self._devices = devices
         self._report = report
         self._lock: int | None = None
 
@@ -110,14 +151,17 @@ class LocalCloud:
         self._server.start()
         access = _root_access(self._server.endpoint)
         plan = local_environment(SitePlan(site.site, site.site, site.zone))
-        first = FirstList(list(site.items.values()), lambda: max(time.time(), self._last_epoch() + 1))
+        first = FirstList(clock=lambda: max(time.time(), self._last_epoch() + 1))
         deployer = Deployer(access.cloudformation(), self._report, _POLL_S)
         outputs = deploy(access, deployer, plan, {site.site: SiteStart(keys, first)})
         door = create_device_user(access.iam(), f"door-of-{site.site}", outputs["PolicyArn"])
+        staff = self._hire(access, outputs, site.site)
+        seeder = Seeder(access, outputs, plan.name, site.site, staff[Role.ADMINISTRATOR].subject)
+        seeder.run([*requests(site), *self._device_requests(site)])
         head = _head(access, site.site, outputs, keys)
         (self._home / _EPOCH).write_text(f"{head.epoch}\n", encoding="ascii")
         write_door_keys(keys, self._home / "door")
-        details = self._details(outputs, head, client_environment(self._server.endpoint, door.id, door.secret))
+        details = self._details(outputs, head, client_environment(self._server.endpoint, door.id, door.secret), staff)
         self._write_files(details)
         return details
 
@@ -137,7 +181,31 @@ class LocalCloud:
         except (FileNotFoundError, ValueError):
             return 0
 
-    def _details(self, outputs: Mapping[str, str], head: Head, environment: Mapping[str, str]) -> LocalCloudDetails:
+    def _hire(self, access: AwsAccess, outputs: Mapping[str, str], site: str) -> Mapping[Role, LocalMember]:
+        """One member of staff for each role."""
+        staff: dict[Role, LocalMember] = {}
+        for role in Role:
+            member = Member(role.value, role, site, password=new_password())
+            staff[role] = LocalMember(member.name, member.password or "", ensure_member(access, outputs, member))
+        return staff
+
+    def _device_requests(self, site: DemoSite) -> Iterator[Asked]:
+        known = {name for kind, name in site.items if kind == Kind.DOOR}
+        for device in self._devices:
+            for door in device.doors:
+                if door not in known:
+                    known.add(door)
+                    yield RequestType.DOOR_PUT, {"door": door, "name": door}
+            payload = {"device": device.id, "keys": [device.key], "doors": list(device.doors)}
+            yield RequestType.DEVICE_REGISTER, payload
+
+    def _details(
+        self,
+        outputs: Mapping[str, str],
+        head: Head,
+        environment: Mapping[str, str],
+        staff: Mapping[Role, LocalMember],
+    ) -> LocalCloudDetails:
         return LocalCloudDetails(
             endpoint=self._server.endpoint,
             region=REGION,
@@ -152,6 +220,10 @@ class LocalCloud:
             door_env=str(self._home / "door.env"),
             environment=environment,
             operator_environment=self._server.environment(),
+            api=f"{self._server.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default",
+            pool_id=outputs["PoolId"],
+            client_id=outputs["ClientId"],
+            staff={role.value: member for role, member in staff.items()},
         )
 
     def _write_files(self, details: LocalCloudDetails) -> None:
@@ -183,6 +255,7 @@ def run_local(
     announce: Callable[[LocalCloudDetails], None],
     *,
     site_file: Path = DEMO_SITE,
+    devices: Sequence[LocalDevice] = (),
     report: Report | None = None,
 ) -> None:
     """Run a local cloud until SIGTERM or SIGINT; call from the main thread.
@@ -191,7 +264,7 @@ def run_local(
     """
     stopped = threading.Event()
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    cloud = LocalCloud(home, port, site_file=site_file, report=report)
+    cloud = LocalCloud(home, port, site_file=site_file, devices=devices, report=report)
     try:
         with cloud as details:
             announce(details)

@@ -66,9 +66,11 @@ class Importer:
         if isinstance(planned, Rejected):
             return until_settled(lambda: self._refuse_whole(envelope, content, planned), self._on_conflict)
         work = _Work(envelope, content, planned.chunks, planned.problems)
+        # Once for a delivery, not once for each race that its first step loses: it reads thousands of items.
+        refused = self._dry_run(work) if content.all_or_nothing and not self._begun(envelope) else []
         while True:
             self._check_time(envelope)
-            report = until_settled(lambda: self._step(work), self._on_conflict)
+            report = until_settled(lambda: self._step(work, refused), self._on_conflict)
             if report is not None:
                 return report
 
@@ -79,18 +81,20 @@ class Importer:
         self._settler.reject(envelope, content, before, why, {})
         return Report(End.REJECTED, envelope.id, envelope.type.value, why.code)
 
-    def _step(self, work: "_Work") -> Report | None:
-        """Take one step; None when it was not the last one."""
+    def _begun(self, envelope: Envelope) -> bool:
+        item = self._entities.get(keys.request(envelope.id))
+        return progress.is_final(item) or progress.rows_behind(item) > 0
+
+    def _step(self, work: "_Work", refused_beforehand: Sequence[RowProblem]) -> Report | None:
+        """Take one step; None when it was not the last one. The first takes none if some row was refused beforehand."""
         envelope = work.envelope
         before = self._entities.get(keys.request(envelope.id))
         if progress.is_final(before):
             return Report(End.REPEATED, envelope.id, envelope.type.value)
         behind = progress.rows_behind(before)
         problems = work.problems if behind == 0 else ()
-        if behind == 0 and work.content.all_or_nothing:
-            found = [*problems, *self._dry_run(work)]
-            if found:
-                return self._refuse(work, before, found)
+        if behind == 0 and refused_beforehand:
+            return self._refuse(work, before, refused_beforehand)
         left = work.rows[max(behind - len(work.problems), 0) :][:_STEP_ROWS]
         if not left:
             return self._finish(work, before, problems)
@@ -130,7 +134,7 @@ class Importer:
 
     def _dry_run(self, work: "_Work") -> list[RowProblem]:
         """What would be refused if nobody else did anything meanwhile."""
-        found: list[RowProblem] = []
+        found = list(work.problems)
         for chunk in work.chunks:
             self._check_time(work.envelope)
             rules = check_rows(work.envelope, chunk, self._clock())

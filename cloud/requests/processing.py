@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from cloud.adapters.entities import EntityStore
 from cloud.adapters.request_objects import RequestObjects
-from cloud.contract.errors import ContractError
+from cloud.contract.errors import ContractError, UnknownVersionError
 from cloud.domain import progress
 from cloud.domain.envelope import Envelope
 from cloud.domain.fields import Fields
@@ -58,19 +58,25 @@ class Processor:
             raise MessageError(f"{message.type.value} belongs to {family(message.type).value}, not {self._mine.value}")
         try:
             envelope, content = self._objects.read(message.bucket, message.key)
+        except UnknownVersionError as error:
+            # The router knew it: this function is of an older release, and soon is not any more.
+            raise MessageError(f"request {message.id}: {error}") from error
         except ContractError as error:
-            # The router could read it. Perhaps this function is of an older release.
             return self._refuse(message, str(error))
         if (envelope.id, envelope.type, envelope.site) != (message.id, message.type, message.site):
             raise MessageError(f"request {message.id}: the stored one is not what the message says")
+        return self.carry_out(envelope, content)
+
+    def carry_out(self, envelope: Envelope, content: Fields) -> Report:
+        """As `process`, for a request that was read and checked."""
         # What was granted at an earlier time does not change any more: it is read once.
         grants = self._entities.query_all(None, partition(envelope.operator.subject), prefix=GRANT_PREFIX)
         envelope = as_permitted(envelope, grants)
         if isinstance(content, ImportPeople):
             return self._importer.run(envelope, content)
-        return until_settled(lambda: self._carry_out(envelope, content), self._on_conflict)
+        return until_settled(lambda: self._settle(envelope, content), self._on_conflict)
 
-    def _carry_out(self, envelope: Envelope, content: Fields) -> Report:
+    def _settle(self, envelope: Envelope, content: Fields) -> Report:
         before = self._entities.get(request_key(envelope.id))
         if progress.is_final(before):
             return Report(End.REPEATED, envelope.id, envelope.type.value)

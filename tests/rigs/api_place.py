@@ -12,8 +12,10 @@ import boto3
 from cloud.adapters.aws import AwsAccess
 from cloud.adapters.entities import EntityStore, key_attributes, to_attributes
 from cloud.adapters.secrets import site_secret
+from cloud.contract.events import GENESIS, Event, EventType, event_id
 from cloud.contract.signing import credential_hash
 from cloud.domain import keys
+from cloud.domain.intake import event_fields, event_key
 from cloud.domain.keys import Key
 from cloud.domain.roles import Role
 from cloud.local.server import LocalAws
@@ -107,16 +109,14 @@ class ApiPlace:
         self.put(keys.card(site, card), {"card": card, "status": status, **listed, **fields})
 
     def event(self, site: str, door: str, at: str, seq: int, person: str | None = None) -> None:
-        """An event of a door, and of a person."""
-        device = f"{door}-device"
-        key = keys.event(site, door, device, at, 1, seq)
-        fields = {
-            "id": f"{device}-{seq}", "device": device, "site": site, "door": door, "epoch": 1, "seq": seq, "at": at,
-            "type": "access.granted", "clock": "synced", "online": True, "boot": "b", "mono_ms": seq,
-        }  # fmt: skip
-        if person is not None:
-            fields |= {"person": person, "g1pk": f"USE#{site}#{person}", "g1sk": key[1]}
-        self.put(key, fields)
+        """An event of a door, and of a person, as the consumer puts it."""
+        device = f"{site}-{door}"
+        event = Event(
+            id=event_id(device, 1, seq), device=device, site=site, epoch=1, seq=seq, prev=GENESIS,
+            type=EventType.ACCESS_GRANTED, at=at, clock="synced", boot="b", mono_ms=seq, online=True, door=door,
+            reader="r", direction="in", reason="allowed", person=person,
+        )  # fmt: skip
+        self.put(event_key(event), event_fields(event, at, keep_days=30))
 
     def items(self, partition: str) -> list[Any]:
         """All that lies in a partition."""

@@ -76,11 +76,11 @@ class FastPath:
 
     def consumption(self, access: AwsAccess | None = None) -> Consumption:
         """A consumer that was just started."""
-        return consumer.build(self.variables, access or self.access)
+        return consumer.consumption(self.variables, access or self.access)
 
     def watch(self) -> GapWatch:
         """The look for gaps, just started."""
-        return gaps.build(self.variables, self.access)
+        return gaps.watch(self.variables, self.access)
 
     def put(self, key: Key, **fields: Any) -> None:
         """Put an item as the back office does."""
@@ -90,7 +90,8 @@ class FastPath:
     def register(self, device: Device, doors: Sequence[str] = ("lobby",), **fields: Any) -> Device:
         """The device may send."""
         key = device.key.public_key().public_bytes_raw().hex()
-        self.put(keys.device(device.name), device=device.name, site=device.site, keys=[key], doors=[*doors], **fields)
+        registered = {"status": "registered", "site": device.site, "keys": [key], "doors": [*doors]}
+        self.put(keys.device(device.name), device=device.name, **{**registered, **fields})
         return device
 
     def build_site(self, site: str = "hq", doors: Sequence[str] = ("lobby",)) -> None:
@@ -193,5 +194,10 @@ def fast_path(aws: LocalAws) -> Iterator[FastPath]:
     }
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-    variables = {"CARDEA_TABLE": name, "CARDEA_REJECTED_BUCKET": name, "CARDEA_ALARMS_TOPIC": topic}
+    variables = {
+        "CARDEA_ENVIRONMENT": "test",
+        "CARDEA_TABLE": name,
+        "CARDEA_REJECTED_BUCKET": name,
+        "CARDEA_ALARMS_TOPIC": topic,
+    }
     yield FastPath(access, variables, queue, sqs, EntityStore(name, dynamodb))

@@ -1,5 +1,6 @@
 """The fast path while the account fails or the function dies: nothing is lost, nothing is counted twice."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from cloud.adapters.consumption import MAX_EVENTS_TOGETHER
 from cloud.contract.events import EventType
 from cloud.domain import keys
 from cloud.domain.intake import Arrival
-from cloud.handlers import consumer
+from cloud.handlers import consumer, gaps
 from cloud.local.server import LocalAws
 from tests.rigs.broken_calls import Breaker, BrokenAccess, Killed, unreachable
 from tests.rigs.consumption import FastPath, fast_path
@@ -152,17 +153,12 @@ def test_throttled_writes_are_tried_again_with_what_is_left(path: FastPath) -> N
 
 
 @pytest.fixture
-def source(path: FastPath, monkeypatch: pytest.MonkeyPatch, aws_variables: None) -> Iterator[EventSource]:
-    """A stream, and the handler as the service calls it."""
-    for name, value in path.variables.items():
-        monkeypatch.setenv(name, value)
-    consumer.consumption.cache_clear()
+def source(path: FastPath) -> EventSource:
+    """A stream, and the function as the service calls it."""
     kinesis, name = path.access.kinesis(), path.variables["CARDEA_TABLE"]
     kinesis.create_stream(StreamName=name, ShardCount=1)
     kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
-    # The handler looks at no context.
-    yield EventSource(kinesis, name, lambda event: consumer.handler(event, None))
-    consumer.consumption.cache_clear()
+    return EventSource(kinesis, name, consumer.assemble(path.variables, path.access))
 
 
 def put(source: EventSource, device: Device, *records: bytes) -> None:
@@ -210,8 +206,8 @@ def test_batch_that_can_not_be_written_goes_to_the_failure_target(path: FastPath
         put(source, device, *device.singles())
     # The first batch of two takes two reads.
     breaker = Breaker(at=2, error=unreachable, only=frozenset({"BatchGetItem"}), forever=True)
-    broken = path.consumption(BrokenAccess(path.access, breaker))
-    healthy, source.handler, source.batch = source.handler, lambda event: consumer.handle(broken, event), 2
+    healthy, source.batch = source.handler, 2
+    source.handler = consumer.assemble(path.variables, BrokenAccess(path.access, breaker))
     source.poll()
     (failure,) = source.failures
     assert failure["KinesisBatchInfo"]["batchSize"] == 2
@@ -220,3 +216,33 @@ def test_batch_that_can_not_be_written_goes_to_the_failure_target(path: FastPath
     EventSource(source.kinesis, source.stream, healthy).poll()
     assert len(path.door_events()) == 4
     assert path.alarms() == []
+
+
+def test_functions_find_their_place_by_their_variables(
+    path: FastPath,
+    monkeypatch: pytest.MonkeyPatch,
+    aws_variables: None,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """As the service starts them; what they log and count names no person."""
+    for name, value in path.variables.items():
+        monkeypatch.setenv(name, value)
+    kinesis, name = path.access.kinesis(), path.variables["CARDEA_TABLE"]
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    source = EventSource(kinesis, name, lambda event: consumer.handler(event, None))
+    lobby = path.register(Device("d-lobby"))
+    lobby.grant("ada")
+    lobby.grant("ada", "out")
+    put(source, lobby, lobby.record(2, 2), b"poison")
+    source.poll()
+    assert len(path.usage("ada")) == 1
+    assert gaps.handler({}, None) == {"devices_with_holes": 1, "gaps_found": 0, "gaps_explained": 0}
+    metrics = [json.loads(line) for line in capfd.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    (counted,) = (line for line in metrics if "events" in line)
+    assert (counted["environment"], counted["events"], counted["holes"]) == ("test", [1.0], [1.0])
+    logged = [vars(record) for record in caplog.records]
+    assert [line["message"] for line in logged] == ["record.rejected", "batch.taken", "gaps.looked_for"]
+    assert (logged[0]["reason"], logged[1]["events"]) == ("malformed", 1)
+    assert "ada" not in f"{metrics} {logged}"

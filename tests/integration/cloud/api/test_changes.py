@@ -10,18 +10,18 @@ import pytest
 
 from cloud.adapters.secrets import site_secret
 from cloud.api import examples
-from cloud.api.answers import Accepted
 from cloud.api.call import Call
 from cloud.api.caller import Caller
 from cloud.api.changes import accept
+from cloud.api.record_answers import Accepted
 from cloud.api.route import Function, Route
 from cloud.api.routes import BY_OPERATION, ROUTES
-from cloud.api.serving import connect, serve
 from cloud.api.store import RequestStore
 from cloud.domain import keys
 from cloud.domain.envelope import object_name, read_envelope, request_id
 from cloud.domain.roles import Role
 from cloud.handlers import api_change
+from cloud.handlers.api_service import connect, serve
 from tests.integration.cloud.api.conftest import Desk
 from tests.rigs.http_events import event, recorded, reply
 
@@ -206,6 +206,19 @@ def test_change_that_was_cut_short_is_mended_by_its_retry(desk: Desk, cut_short:
     assert again.body["replayed"] is True
     assert item is not None
     assert item["at"] == desk.place.stored(object_name(desk.site, cut_short))["at"]
+
+
+def test_object_that_is_no_request_is_neither_read_nor_replaced(desk: Desk) -> None:
+    """Somebody with access to the bucket put it under the name of a request."""
+    identifier = request_id(desk.site, desk.staff.subject, "k")
+    name = object_name(desk.site, identifier)
+    desk.place.s3.put_object(Bucket=desk.place.bucket, Key=name, Body=b'{"v": 99}')
+
+    answer = desk.change("POST", "/people", {"person": "p-1", "name": "A"}, key="k")
+
+    assert (answer.status, answer.kind) == (409, "idempotency-key-reused")
+    assert desk.read(f"/requests/{identifier}").kind == "request-unknown"
+    assert desk.place.stored(name) == {"v": 99}
 
 
 def test_status_that_is_ahead_of_us_is_not_set_back(desk: Desk) -> None:

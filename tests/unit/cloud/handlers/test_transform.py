@@ -4,11 +4,19 @@ import json
 from base64 import b64decode, b64encode
 from typing import Any
 
+import pytest
+
 from cloud.domain.delays import seconds_of
 from cloud.handlers import transform
 from tests.rigs.histories import Device
 
 ARRIVED_MS = int(seconds_of("2026-03-01T23:59:59.500Z") * 1000)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the stack tells the function."""
+    monkeypatch.setenv("CARDEA_ENVIRONMENT", "test")
 
 
 def device(site: str, count: int) -> Device:

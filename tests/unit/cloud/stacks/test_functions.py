@@ -1,6 +1,7 @@
 """Every function: its role, its log, its traces, and what becomes of what it fails at."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,11 +131,13 @@ def test_alarms_on_own_metrics_watch_what_is_told() -> None:
         if dimensions["environment"] == {"Ref": "Environment"}
     }
     assert watched == {
-        ("gaps_told", "gaps"),
-        ("rejected", "consumer"),
+        ("gaps_found", "gaps"),
+        ("records_rejected", "consumer"),
         ("requests_unreadable", "router"),
-        ("unarchived_records", "transform"),
+        ("records_unarchived", "transform"),
     }
+    told = "".join(path.read_text() for path in (Path(__file__).parents[4] / "cloud" / "handlers").glob("*.py"))
+    assert all(f'"{name}"' in told for name, _ in watched)
 
 
 def test_alarms_go_to_the_topic_when_they_begin_and_end() -> None:

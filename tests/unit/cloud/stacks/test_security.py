@@ -129,7 +129,7 @@ def test_secrets_are_read_by_those_who_need_them() -> None:
                 readers.setdefault(kind, set()).add(str(statement.role))
     assert readers == {
         "list-sign": {"processor.yaml:ProcessorRole", "fastpath.yaml:SnapshotsRole"},
-        "card-hash": {"api.yaml:ChangeRole"},
+        "card-hash": {"api.yaml:ChangeRole", "api.yaml:ReadRole"},
         "cursor": {"api.yaml:ReadRole"},
     }
 

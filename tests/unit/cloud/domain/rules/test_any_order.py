@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from cloud.contract.itemcodec import instant_text
 from cloud.domain.envelope import Envelope
@@ -15,7 +15,7 @@ from cloud.domain.rules.entities import Card, CardState, Person, PersonStatus
 from cloud.domain.rules.entity import Place
 from tests.rigs.entity_store import NOW_S, SITE, EntityStore, card_id
 
-PEOPLE, CARDS = st.sampled_from(["p", "q", "r"]), st.integers(1, 4).map(card_id)
+PEOPLE, CARDS = st.sampled_from(["p", "q"]), st.integers(1, 4).map(card_id)
 BUILDINGS, AREAS, DOORS = (st.sampled_from([f"{name}1", f"{name}2"]) for name in "bad")
 GROUPS, SCHEDULES, HOLIDAYS = st.sampled_from(["g1", "g2"]), st.just("s1"), st.just("h1")
 INSTANTS = st.integers(0, 60).map(lambda after_s: instant_text(NOW_S + after_s))
@@ -39,13 +39,17 @@ CARD_REQUESTS = {
         for kind in (*BLOCKING, RequestType.CARD_RETURN, RequestType.CARD_EXPIRE, RequestType.CARD_REACTIVATE)
     },
 }
+UNDONE = {
+    "card.issue": fields({"card": CARDS, "person": PEOPLE}),
+    **{kind: CARD_REQUESTS[kind] for kind in ("card.report_lost", "card.reactivate", "card.return")},
+}
 PEOPLE_REQUESTS = {
     "person.create": fields({"person": PEOPLE, **NAME, "status": st.sampled_from(["onboarding", "active"])}),
     "person.update": fields({"person": PEOPLE}, valid_until=st.none() | INSTANTS),
     "person.activate": fields({"person": PEOPLE}),
     "person.deactivate": fields({"person": PEOPLE}),
     "permission.grant": fields({"person": PEOPLE, "group": GROUPS}, valid_until=INSTANTS),
-    "permission.end": fields({"person": PEOPLE, "permission": st.integers(1, 40).map("r{}".format)}, at=INSTANTS),
+    "permission.end": fields({"person": PEOPLE, "permission": st.integers(1, 20).map("r{}".format)}, at=INSTANTS),
 }
 PLACE_REQUESTS = {
     "building.put": fields({"building": BUILDINGS, **NAME}),
@@ -84,27 +88,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.reported: dict[str, str] = {}
         self.deactivated: dict[str, str] = {}
 
-    @initialize()
+        self.begin()
+
     def begin(self) -> None:
         """Enough is there for most requests to come to something."""
         for name in ("b1", "b2"):
             self.store.must("building.put", {"building": name, "name": "N"})
         self.store.must("door.put", {"door": "d1", "name": "N"})
         self.store.must("group.put", {"group": "g1", "name": "N", "grants": [{"door": "d1"}]})
-        self.store.must("person.create", {"person": "p", "name": "N", "status": "active"})
-        self.store.must("person.create", {"person": "q", "name": "N"})
-        self.store.must("card.register", {"cards": [{"card": card_id(number)} for number in (1, 2)]})
-
-    @rule(target=waiting, request=requests(CARD_REQUESTS) | requests(PEOPLE_REQUESTS) | requests(PLACE_REQUESTS))
-    def make(self, request: tuple[str, dict[str, Any]]) -> Envelope:
-        """Somebody asks for something."""
-        return self.store.envelope(*request)
-
-    @rule(target=waiting, rows=ROWS.filter(bool))
-    def make_import(self, rows: list[dict[str, Any]]) -> Envelope:
-        """Somebody hands in a file."""
-        listed = [{**row, "line": line} for line, row in enumerate(rows, 1)]
-        return self.store.envelope("people.import", {"rows": listed, "all_or_nothing": False})
+        for name in ("p", "q"):
+            self.store.must("person.create", {"person": name, "name": "N", "status": "active"})
+        self.store.must("card.register", {"cards": [{"card": card_id(number)} for number in (1, 2, 3, 4)]})
 
     @rule(target=waiting, envelope=consumes(waiting), again=st.booleans())
     def deliver(self, envelope: Envelope, again: bool) -> Any:
@@ -117,11 +111,6 @@ class AnyOrder(RuleBasedStateMachine):
         self.note(envelope)
         self.check_revived(envelope, before)
         return envelope if again else multiple()
-
-    @rule(request=requests(CARD_REQUESTS) | requests(PEOPLE_REQUESTS) | requests(PLACE_REQUESTS))
-    def ask(self, request: tuple[str, dict[str, Any]]) -> None:
-        """Something is asked for and carried out at once."""
-        self.deliver(self.store.envelope(*request), again=False)
 
     def note(self, envelope: Envelope) -> None:
         if envelope.type in BLOCKING:
@@ -182,5 +171,62 @@ class AnyOrder(RuleBasedStateMachine):
                 assert person.status_at > self.deactivated.get(person.person, "")
 
 
-AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
-TestAnyOrder = AnyOrder.TestCase
+class CardsInAnyOrder(AnyOrder):
+    """What happens to few cards of few people, so that requests meet.
+
+    Most of it is what can be undone: blocked for good, the cards would soon be through.
+    """
+
+    def begin(self) -> None:
+        """Each has a card."""
+        super().begin()
+        for card, person in ((1, "p"), (2, "q")):
+            self.store.must("card.issue", {"card": card_id(card), "person": person})
+
+    @rule(target=AnyOrder.waiting, request=requests(UNDONE))
+    def make(self, request: tuple[str, dict[str, Any]]) -> Envelope:
+        """Somebody asks for something, and it is under way for a while."""
+        return self.store.envelope(*request)
+
+    @rule(target=AnyOrder.waiting, request=requests(UNDONE))
+    def ask(self, request: tuple[str, dict[str, Any]]) -> Envelope:
+        """Something is asked for and carried out at once, and the word of it comes once more later."""
+        envelope = self.store.envelope(*request)
+        self.deliver(envelope, again=True)
+        return envelope
+
+    @rule(target=AnyOrder.waiting, request=requests(CARD_REQUESTS))
+    def make_any(self, request: tuple[str, dict[str, Any]]) -> Envelope:
+        """Anything that can be asked for of a card."""
+        return self.store.envelope(*request)
+
+    @rule(target=AnyOrder.waiting, kind=st.sampled_from(["person.activate", "person.deactivate"]), person=PEOPLE)
+    def come_and_go(self, kind: str, person: str) -> Envelope:
+        """A person is shut out or let in again."""
+        return self.store.envelope(kind, {"person": person})
+
+
+class PeopleAndPlacesInAnyOrder(AnyOrder):
+    """People, permissions, imports and places: what names what."""
+
+    @rule(target=AnyOrder.waiting, request=requests(PEOPLE_REQUESTS) | requests(PLACE_REQUESTS))
+    def make(self, request: tuple[str, dict[str, Any]]) -> Envelope:
+        """Somebody asks for something, and it is under way for a while."""
+        return self.store.envelope(*request)
+
+    @rule(request=requests(PEOPLE_REQUESTS) | requests(PLACE_REQUESTS))
+    def ask(self, request: tuple[str, dict[str, Any]]) -> None:
+        """Something is asked for and carried out at once."""
+        self.deliver(self.store.envelope(*request), again=False)
+
+    @rule(target=AnyOrder.waiting, rows=ROWS.filter(bool))
+    def make_import(self, rows: list[dict[str, Any]]) -> Envelope:
+        """Somebody hands in a file."""
+        listed = [{**row, "line": line} for line, row in enumerate(rows, 1)]
+        return self.store.envelope("people.import", {"rows": listed, "all_or_nothing": False})
+
+
+CardsInAnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+PeopleAndPlacesInAnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestCardsInAnyOrder = CardsInAnyOrder.TestCase
+TestPeopleAndPlacesInAnyOrder = PeopleAndPlacesInAnyOrder.TestCase

@@ -15,19 +15,20 @@ from cloud.api.route import Function
 from cloud.api.routes import ROUTES
 from cloud.api.service import Service
 from cloud.api.store import NewItems, RequestStore
+from cloud.handlers.settings import variable
 
 
-def connect(variables: Mapping[str, str], access: AwsAccess) -> Backend:
+def connect(environ: Mapping[str, str], access: AwsAccess) -> Backend:
     """What calls are answered from, as CARDEA_ENVIRONMENT, CARDEA_TABLE and CARDEA_REQUESTS_BUCKET name it.
 
-    Raises KeyError for a variable that is missing, AwsError when region or credentials are.
+    Raises CloudError for a variable that is missing, and AwsError when region or credentials are.
     """
-    table, dynamodb = variables["CARDEA_TABLE"], access.dynamodb()
+    table, dynamodb = variable(environ, "TABLE"), access.dynamodb()
     return Backend(
         entities=EntityStore(table, dynamodb),
         new_items=NewItems(table, dynamodb),
-        requests=RequestStore(variables["CARDEA_REQUESTS_BUCKET"], access.s3()),
-        secrets=SiteSecrets(variables["CARDEA_ENVIRONMENT"], access.secretsmanager()),
+        requests=RequestStore(variable(environ, "REQUESTS_BUCKET"), access.s3()),
+        secrets=SiteSecrets(variable(environ, "ENVIRONMENT"), access.secretsmanager()),
         clock=time.time,
     )
 

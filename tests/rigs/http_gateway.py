@@ -14,14 +14,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from anyio import to_thread
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route as Path
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cloud.api.route import Function, Route
 from cloud.api.routes import ROUTES
-from cloud.local.tokens import TokenRefused, TokenVerifier
+from tests.rigs.gateway_tokens import TokenRefused, TokenVerifier
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 """A function as Lambda calls it."""
@@ -30,7 +29,6 @@ MAX_BODY_BYTES: Final = 10_000_000
 """What an HTTP API takes."""
 _TEXTUAL: Final = re.compile(r"(text/.*|application/(.*\+)?(json|xml|javascript)\b.*)", re.IGNORECASE)
 """Bodies that the gateway hands on as text; all others come as Base64."""
-_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 class _Gateway:
@@ -43,8 +41,15 @@ class _Gateway:
         """For both: the event that Powertools' resolvers are working on is kept once per process."""
         self._routes = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route.path)), route) for route in ROUTES]
 
-    async def answer(self, request: Request) -> Response:
-        """The answer to one call."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call, whatever its method and path."""
+        if scope["type"] != "http":
+            # No web sockets, and nothing to be done when the server starts or stops.
+            raise NotImplementedError(scope["type"])
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
         path = request.scope["path"]
         found = self._route(request.method, path)
         if found is None:
@@ -77,10 +82,9 @@ class _Gateway:
         return None
 
 
-def http_api(functions: Mapping[Function, Handler], verifier: TokenVerifier) -> Starlette:
+def http_api(functions: Mapping[Function, Handler], verifier: TokenVerifier) -> ASGIApp:
     """The API as an ASGI application, to be served or mounted."""
-    gateway = _Gateway(functions, verifier)
-    return Starlette(routes=[Path("/{path:path}", gateway.answer, methods=list(_METHODS))])
+    return _Gateway(functions, verifier)
 
 
 async def _body(request: Request) -> bytes | None:

@@ -1,0 +1,92 @@
+"""Makes the first members of staff, who then make the others: a user of the pool, and a grant of a role.
+
+Both are needed, and that is why this is here: whom the pool knows as an administrator may do nothing without a grant,
+and the only way to get one through the API is to be an administrator.
+"""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
+from cloud.adapters.entities import key_attributes, to_attributes
+from cloud.contract.itemcodec import instant_text
+from cloud.domain.roles import Role
+from cloud.domain.rules.entities import StaffRole
+
+GRANTED_BY = "deployment"
+"""Instead of the administrator who granted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of staff who is to have a role at a site."""
+
+    name: str
+    """To sign in with."""
+    role: Role
+    site: str
+    email: str | None = None
+    """Where the pool sends the first password to."""
+    password: str | None = field(default=None, repr=False)
+    """For good, instead of a first one that is sent; for the local cloud."""
+
+
+def ensure_member(access: AwsAccess, outputs: Mapping[str, str], member: Member) -> str:
+    """Make what is missing of a member of staff; returns their subject. Raises AwsError.
+
+    Args:
+        access: The account.
+        outputs: Of the root stack.
+        member: Who it is to be.
+    """
+    pool = outputs["PoolId"]
+    cognito = access.cognito()
+    try:
+        with aws_errors():
+            cognito.admin_create_user(
+                UserPoolId=pool,
+                Username=member.name,
+                TemporaryPassword=new_password(),
+                UserAttributes=[{"Name": "email", "Value": member.email}] if member.email else [],
+                **({} if member.email and member.password is None else {"MessageAction": "SUPPRESS"}),  # type: ignore[arg-type]  # one of two shapes
+            )
+    except AwsError as error:
+        if error.code != "UsernameExistsException":
+            raise
+    with aws_errors():
+        if member.password is not None:
+            cognito.admin_set_user_password(
+                UserPoolId=pool, Username=member.name, Password=member.password, Permanent=True
+            )
+        cognito.admin_add_user_to_group(UserPoolId=pool, Username=member.name, GroupName=member.role.value)
+        user = cognito.admin_get_user(UserPoolId=pool, Username=member.name)
+    subject = next(each["Value"] for each in user["UserAttributes"] if each["Name"] == "sub")
+    _ensure_grant(access, outputs["TableName"], member, subject)
+    return subject
+
+
+def new_password() -> str:
+    """One that the pool's policy takes and nobody guesses."""
+    return f"Aa1-{secrets.token_urlsafe(18)}"
+
+
+def _ensure_grant(access: AwsAccess, table: str, member: Member, subject: str) -> None:
+    grant = StaffRole(
+        grant=f"{GRANTED_BY}-{member.role.value}",
+        subject=subject,
+        role=member.role,
+        site=member.site,
+        valid_from=instant_text(int(time.time())),
+        granted_by=GRANTED_BY,
+    )
+    fields = {**grant.fields(member.site), "v": 1, "rev": 1}
+    item = {**to_attributes(fields), **key_attributes(grant.key(member.site, grant.id))}
+    try:
+        with aws_errors():
+            access.dynamodb().put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+    except AwsError as error:
+        # It may have been ended since: a deployment does not bring back what an administrator took away.
+        if error.code != "ConditionalCheckFailedException":
+            raise
