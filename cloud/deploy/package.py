@@ -62,8 +62,11 @@ AWS_TARGET: Final = Target("3.13", "arm64")
 
 
 def local_target() -> Target:
-    """This interpreter on this machine, which the local AWS runs functions with."""
-    return Target(f"{sys.version_info.major}.{sys.version_info.minor}", _PROCESSORS[platform.machine()], here=True)
+    """This interpreter on this machine, which the local AWS runs functions with. Raises DeployError on another CPU."""
+    machine = platform.machine()
+    if machine not in _PROCESSORS:
+        raise DeployError(f"functions run on {', '.join(sorted(set(_PROCESSORS.values())))}, not on {machine}")
+    return Target(f"{sys.version_info.major}.{sys.version_info.minor}", _PROCESSORS[machine], here=True)
 
 
 def code_artifact(package: Path = _REPOSITORY / "cloud") -> Artifact:
@@ -74,6 +77,8 @@ def code_artifact(package: Path = _REPOSITORY / "cloud") -> Artifact:
 
 def layer_artifact(target: Target, lock: Path = LOCK, cache: Path = CACHE) -> Artifact:
     """The dependencies for a target: from the cache, or installed anew. Raises DeployError when they can't be had."""
+    if not lock.exists():
+        raise DeployError(f"{lock} is not there: a deployment is made from a checkout of the repository")
     name = hashlib.sha256(lock.read_bytes() + repr(target).encode()).hexdigest()[:16]
     kept = cache / f"layer-{target.runtime}-{target.architecture}-{name}.zip"
     if not kept.exists():
