@@ -120,7 +120,7 @@ def test_no_role_may_do_what_no_function_of_ours_does() -> None:
 
 
 def test_secrets_are_read_by_those_who_need_them() -> None:
-    """Signing keys by who signs lists, card hashes by who takes card numbers (also to search), the cursor's by who pages."""
+    """Signing keys by who signs lists, card hashes by who takes card numbers, the cursor's by who pages."""
     readers: dict[str, set[str]] = {}
     for statement in statements():
         if "secretsmanager:GetSecretValue" in statement.actions:
