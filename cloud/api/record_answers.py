@@ -77,10 +77,10 @@ class Progress(Answer):
 class RowProblem(Answer):
     """What is wrong with one row of an import."""
 
-    line: int | None = None
-    column: str | None = None
-    code: str | None = None
-    detail: str | None = None
+    line: int
+    column: str
+    """Field of the row."""
+    detail: str
 
 
 class Request(Answer):

@@ -54,7 +54,9 @@ def test_request_is_told_as_far_as_it_came() -> None:
         v=REQUEST_VERSION, id="r", type=RequestType.PERSON_CREATE, site="hq", at=AT, operator=operator, payload={}
     )
     first = accepted(envelope).fields
-    last = rejected(first, envelope, AT, "person_exists", "Is there.", [{"line": 3, "detail": "x"}]).fields
+    last = rejected(
+        first, envelope, AT, "person_exists", "Is there.", [{"line": 3, "column": "card", "detail": "x"}]
+    ).fields
 
     assert record_answers.Request(**first, request="r").status == "accepted"
     told = record_answers.Request(**last, request="r")
