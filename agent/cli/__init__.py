@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "verify-journal": "agent.cli.verify_journal:verify_journal",
     "readers": "agent.cli.readers:readers",
     "doctor": "agent.cli.doctor:doctor",
+    "identity": "agent.cli.identity:identity",
     "demo": "agent.cli.demo:demo",
     "cloud": "agent.cli.cloud:cloud",
     "login": "agent.cli.login:login",
