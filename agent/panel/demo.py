@@ -159,7 +159,7 @@ def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
             settings.folder / "agent.log",
         )
         running.enter_context(agent)
-        status = _wait_ready(socket, agent, local, signals)
+        status = _wait_ready(socket, agent, local, signals, site.list_version)
 
         panel = running.enter_context(PanelServer(socket, listener, relay))
         say(f"ready: http://127.0.0.1:{panel.port}/")
@@ -203,8 +203,8 @@ def _first_line(file: Path, child: Child, signals: _Signals) -> str:
     raise AgentError(f"{child.name} was not ready within {LOCAL_AWS_S:g} s; see {child.log}")
 
 
-def _wait_ready(socket: Path, agent: Child, local: Child, signals: _Signals) -> dict[str, Any]:
-    """The status of a door that would open for a card: readers ready, allow-list there."""
+def _wait_ready(socket: Path, agent: Child, local: Child, signals: _Signals, wanted: tuple[int, int]) -> dict[str, Any]:
+    """The status of a door that would open for a card: readers ready, the demo site's allow-list there."""
     give_up_s = time.monotonic() + AGENT_S
     why = "it did not answer"
     while time.monotonic() < give_up_s:
@@ -213,7 +213,8 @@ def _wait_ready(socket: Path, agent: Child, local: Child, signals: _Signals) -> 
         try:
             with ControlClient(socket, timeout_s=5.0) as client:
                 status: dict[str, Any] = client.request("status")["status"]
-            if status["ready"] and status["allowlist"]["version"] is not None:
+            listed = status["allowlist"]
+            if status["ready"] and (listed["epoch"] or 0, listed["version"] or 0) >= wanted:
                 return status
             why = "it has no allow-list" if status["ready"] else "a reader is not ready"
         except ControlError as error:

@@ -25,6 +25,8 @@ LINE = {
     "home": "/tmp/home",
     "environment": {"AWS_REGION": "eu-central-1"},
     "operator_environment": {"AWS_ACCESS_KEY_ID": "test"},
+    "epoch": 3,
+    "version": 22,
     "api": "http://127.0.0.1:4566/api",
     "site": "hq",
     "pool_id": "eu-central-1_x",
@@ -45,7 +47,7 @@ def site(tmp_path: Path) -> LocalSite:
         "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
         "AWS_ENDPOINT_URL_KINESIS": "http://127.0.0.1:4566/",
     }
-    return LocalSite("http://127.0.0.1:4566", "127.0.0.1", 4566, tmp_path / "home", variables, {}, {}, {})
+    return LocalSite("http://127.0.0.1:4566", "127.0.0.1", 4566, tmp_path / "home", variables, {}, (3, 22), {}, {})
 
 
 def config_with(state: Path) -> Config:
@@ -57,6 +59,7 @@ def test_ready_line_is_read() -> None:
     """Endpoint in parts, home as a path."""
     site = read_ready_line(json.dumps(LINE))
     assert (site.host, site.port, site.home) == ("127.0.0.1", 4566, Path("/tmp/home"))
+    assert site.list_version == (3, 22)
     assert site.office["endpoint_url"] == "http://127.0.0.1:4566"
     assert site.staff == {"guard": ("guard", "secret")}
     assert "secret" not in repr(site)
@@ -144,7 +147,7 @@ def test_previous_of_another_is_never_removed(tmp_path: Path) -> None:
 
 def test_missing_keys_are_one_clear_error(tmp_path: Path) -> None:
     """As when the local AWS did not write them."""
-    site = LocalSite("http://127.0.0.1:1", "127.0.0.1", 1, tmp_path / "empty", {}, {}, {}, {})
+    site = LocalSite("http://127.0.0.1:1", "127.0.0.1", 1, tmp_path / "empty", {}, {}, (3, 22), {}, {})
     with pytest.raises(AgentError, match="keys can't be brought"):
         bring_keys(config_with(tmp_path / "state"), site)
 
