@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from agent.cli.cloud_more import cost, staff
+from agent.cli.cloud_more import cost, redrive, staff
 from agent.cli.cloud_options import (
     access_to,
     endpoint_option,
@@ -188,6 +188,7 @@ def local(port: int | None, home: Path | None, devices: tuple[str, ...], as_json
 
 
 cloud.add_command(staff)
+cloud.add_command(redrive)
 cloud.add_command(cost)
 
 

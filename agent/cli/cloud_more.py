@@ -1,4 +1,4 @@
-"""`cardea cloud staff` and `cardea cloud cost`: the first people of an environment, and its bill."""
+"""`cardea cloud staff`, `redrive` and `cost`: the first people of an environment, its dead letters, its bill."""
 
 import click
 
@@ -7,6 +7,8 @@ from agent.cli.common import json_option, print_json
 from cloud.cost.prices import AS_OF, PRICES, REGION
 from cloud.cost.report import bill
 from cloud.cost.usage import Fleet
+from cloud.deploy.redrive import QUEUES
+from cloud.deploy.redrive import redrive as move
 from cloud.deploy.staff import Member, ensure_member
 from cloud.deploy.status import status
 from cloud.domain.roles import Role
@@ -42,6 +44,31 @@ def staff(
         print_json({"name": name, "subject": subject, "role": role, "site": site})
     else:
         click.echo(f"{name} is {role} at {site} (subject {subject}); sign in with `cardea login {name}`")
+
+
+@click.command()
+@click.argument("queues", nargs=-1, type=click.Choice(QUEUES))
+@environment_option
+@endpoint_option
+@json_option
+@reports_cloud_errors
+def redrive(queues: tuple[str, ...], environment: str, endpoint_url: str | None, as_json: bool) -> None:
+    """Deliver once more what ended in dead-letter queues: of the QUEUES that are named, or of all.
+
+    Mend the cause first, or they come back. What is done by now is passed over.
+
+    \b
+    Example:
+      cardea cloud redrive cards --env dev
+    """
+    access = access_to(endpoint_url)
+    moved: dict[str, int] = {}
+    for queue in queues or QUEUES:
+        moved[queue] = move(access, environment, queue)
+        if not as_json:
+            click.echo(f"{moved[queue]:6}  {queue}")
+    if as_json:
+        print_json({"environment": environment, "moved": moved})
 
 
 @click.command()
