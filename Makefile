@@ -25,8 +25,8 @@ help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo "  PYTHON=python3.12 chooses the Python (3.11 to 3.13), PORT=8600 the port of \`make run\`."
 
-run: $(VENV)/.run $(LOCALAWS)/.ready build/lambda/.ready ## start the whole system on this machine; Ctrl-C stops it
-	@exec $(BIN)/cardea demo --port $(PORT)
+run: $(VENV)/.run $(LOCALAWS)/.ready build/lambda/.ready ## start the whole system on this machine; Ctrl-C stops it; WALK=1 walks a card through
+	@exec $(BIN)/cardea demo --port $(PORT) $(WALK:%=--walk)
 
 test: check pytest ## run every check and every test
 

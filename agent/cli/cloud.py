@@ -1,18 +1,26 @@
 """`cardea cloud`: the AWS side, from an operator's machine."""
 
-import functools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, ParamSpec
+from typing import Final
 
 import click
 
-from agent.cli.cloud_options import endpoint_option, environment_option, local_devices, root_options, site_plans
+from agent.cli.cloud_more import cost, redrive, staff
+from agent.cli.cloud_options import (
+    access_to,
+    endpoint_option,
+    environment_option,
+    local_devices,
+    reports_cloud_errors,
+    root_options,
+    site_plans,
+)
 from agent.cli.cloud_progress import shown
 from agent.cli.common import Exit, console, fail, json_option, print_json
-from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
+from cloud.adapters.aws import AwsAccess, aws_errors
 from cloud.deploy.environment import deploy as deploy_environment
 from cloud.deploy.following import Progress
 from cloud.deploy.plan import DEFAULT_ZONE, EnvironmentPlan, SitePlan, account_suffix, local_environment
@@ -22,34 +30,13 @@ from cloud.deploy.status import EnvironmentStatus
 from cloud.deploy.status import status as environment_status
 from cloud.errors import CloudError
 from cloud.local.main import LocalCloudDetails, default_home, run_local
-from cloud.local.server import REGION, ROOT_KEY
 
-P = ParamSpec("P")
-_OUT_OF_REACH: Final = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError"})
 _LOCAL_POLL_S: Final = 0.1
 _AWS_POLL_S: Final = 2.0
 
 
-def _access(endpoint_url: str | None) -> AwsAccess:
-    """The account of the standard AWS_* variables; an endpoint that is given is a local AWS's, with its root key."""
-    return AwsAccess() if endpoint_url is None else AwsAccess(endpoint_url, REGION, ROOT_KEY, ROOT_KEY)
-
-
 def _deployer(access: AwsAccess, report: Callable[[Progress], None]) -> Deployer:
     return Deployer(access.cloudformation(), report, _AWS_POLL_S if access.endpoint is None else _LOCAL_POLL_S)
-
-
-def _reports_errors(command: Callable[P, None]) -> Callable[P, None]:
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except AwsError as error:
-            fail(str(error), Exit.UNREACHABLE if error.code in _OUT_OF_REACH else Exit.FAILED)
-        except CloudError as error:
-            fail(str(error))
-
-    return run
 
 
 @click.group()
@@ -66,7 +53,7 @@ def cloud() -> None:
 )
 @endpoint_option
 @json_option
-@_reports_errors
+@reports_cloud_errors
 def deploy(
     environment: str,
     sites: tuple[str, ...],
@@ -84,7 +71,7 @@ def deploy(
       cardea cloud deploy --env dev --site hq="Head office" --zone Europe/Berlin
       cardea cloud deploy --env dev --site hq --endpoint-url http://127.0.0.1:4566
     """
-    access = _access(endpoint_url)
+    access = access_to(endpoint_url)
     plan = _plan(access, environment, site_plans(sites, zone), root_options(options))
     changes: list[Progress] = []
     with shown(console(err=True), quiet=as_json) as show:
@@ -105,7 +92,7 @@ def deploy(
 @environment_option
 @endpoint_option
 @json_option
-@_reports_errors
+@reports_cloud_errors
 def status(environment: str, endpoint_url: str | None, as_json: bool) -> None:
     """Show the stacks of an environment, its outputs, and whether it runs the code of this checkout.
 
@@ -115,7 +102,7 @@ def status(environment: str, endpoint_url: str | None, as_json: bool) -> None:
     Example:
       cardea cloud status --env dev
     """
-    found = environment_status(_access(endpoint_url), environment)
+    found = environment_status(access_to(endpoint_url), environment)
     if as_json:
         print_json({**asdict(found), "sound": found.is_sound})
     else:
@@ -130,7 +117,7 @@ def status(environment: str, endpoint_url: str | None, as_json: bool) -> None:
 @click.option("--yes-delete-environment", "confirmed", metavar="NAME", help="Needed with --data: the name once more.")
 @endpoint_option
 @json_option
-@_reports_errors
+@reports_cloud_errors
 def destroy(environment: str, data: bool, confirmed: str | None, endpoint_url: str | None, as_json: bool) -> None:
     """Remove what works of an environment and keep what holds data; `deploy` finds it again.
 
@@ -145,7 +132,7 @@ def destroy(environment: str, data: bool, confirmed: str | None, endpoint_url: s
         raise click.UsageError(f"--data deletes everything for good: add --yes-delete-environment {environment}")
     if confirmed is not None and not data:
         raise click.UsageError("--yes-delete-environment goes with --data")
-    access = _access(endpoint_url)
+    access = access_to(endpoint_url)
     locked: Mapping[str, int] = {}
     with shown(console(err=True), quiet=as_json) as show:
         deployer = _deployer(access, show)
@@ -198,6 +185,11 @@ def local(port: int | None, home: Path | None, devices: tuple[str, ...], as_json
         run_local(port, home or default_home(), announce, devices=local_devices(devices), report=report)
     except CloudError as error:
         fail(str(error))
+
+
+cloud.add_command(staff)
+cloud.add_command(redrive)
+cloud.add_command(cost)
 
 
 def _plan(access: AwsAccess, environment: str, sites: tuple[SitePlan, ...], options: dict[str, str]) -> EnvironmentPlan:

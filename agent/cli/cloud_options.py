@@ -1,14 +1,22 @@
-"""Options of `cardea cloud`: which environment, where, with which sites; refused before anything is called."""
+"""What the commands of `cardea cloud` share: their options, refused before anything is called; the account; errors."""
 
+import functools
 import re
 import zoneinfo
-from typing import Final
+from collections.abc import Callable
+from typing import Final, ParamSpec
 
 import click
 
+from agent.cli.common import Exit, fail
+from cloud.adapters.aws import AwsAccess, AwsError
 from cloud.deploy.plan import SitePlan
+from cloud.errors import CloudError
 from cloud.local.main import LocalDevice
+from cloud.local.server import REGION, ROOT_KEY
 
+_OUT_OF_REACH: Final = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError"})
+P = ParamSpec("P")
 _ENVIRONMENT: Final = re.compile(r"[a-z][a-z0-9]{0,19}")
 _SITE: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})(=(.+))?")
 _DEVICE: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})=([0-9a-f]{64}):([A-Za-z0-9_.:-]+(?:,[A-Za-z0-9_.:-]+)*)")
@@ -62,3 +70,23 @@ def root_options(values: tuple[str, ...]) -> dict[str, str]:
             raise click.BadParameter(f"{value!r} is not NAME=VALUE", param_hint="--set")
         options[match[1]] = match[2]
     return options
+
+
+def access_to(endpoint_url: str | None) -> AwsAccess:
+    """The account of the standard AWS_* variables; an endpoint that is given is a local AWS's, with its root key."""
+    return AwsAccess() if endpoint_url is None else AwsAccess(endpoint_url, REGION, ROOT_KEY, ROOT_KEY)
+
+
+def reports_cloud_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn what the account says into one line and the right exit code."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except AwsError as error:
+            fail(str(error), Exit.UNREACHABLE if error.code in _OUT_OF_REACH else Exit.FAILED)
+        except CloudError as error:
+            fail(str(error))
+
+    return run

@@ -135,8 +135,7 @@ def _show_problems(problems: Any, name: str) -> None:
     from agent.office.peoplefile import Fault
 
     for problem in problems:
-        text = problem.get("text") or problem.get("detail") or problem.get("code") or "can't be applied"
-        fault = Fault(int(problem.get("line") or 0), problem.get("column"), str(text))
+        fault = Fault(int(problem["line"]), problem["column"], str(problem["detail"]))
         click.echo(fault.words(name), err=True)
 
 

@@ -2,18 +2,18 @@
 
 from datetime import date, datetime, timedelta
 
-from agent.core.schedule import NO_DATES, Dates, holiday_at, last_change, local_time, next_change, open_at
+from agent.core.schedule import NO_DATES, Dates, holiday_at, last_change, local_time, next_change
 from cloud.contract.items import DAYS, Schedule
 
 
-def schedule_text(schedule: Schedule, unix_s: float, holidays: Dates = NO_DATES) -> str:
+def schedule_text(schedule: Schedule, unix_s: float, holidays: Dates = NO_DATES, *, is_open: bool) -> str:
     """What a schedule says at an instant: `schedule day is closed since 18:00, opens Mon 07:00 (Europe/Berlin)`."""
     now = local_time(schedule, unix_s)
     if now is None:
         return f"schedule {schedule.id} is closed: this door does not know its time zone {schedule.zone}"
     change = next_change(schedule, unix_s, holidays)
     following = None if change is None else _moment(schedule, change, now)
-    if open_at(schedule, unix_s, holidays):
+    if is_open:
         words = "is open" if following is None else f"is open until {following}"
     else:
         holiday = holiday_at(schedule, unix_s, holidays)

@@ -63,7 +63,7 @@ def group_finding(policy: Policy, person: Person, door: str, moment: Moment) -> 
                 seen[schedule.id] = _shut_by(schedule, _dates(policy, schedule), moment)
             reason = seen[schedule.id]
             if reason is None:
-                return None, f"group {group.id} opens {door}: {_hours_text(policy, schedule, moment)}"
+                return None, f"group {group.id} opens {door}: {_hours_text(policy, schedule, moment, is_open=True)}"
             shut.append(_Shut(reason, membership, schedule))
     return _denial(policy, person, door, moment, shut, useless)
 
@@ -104,9 +104,9 @@ def _shut_by(schedule: Schedule, holidays: Dates, moment: Moment) -> Reason | No
     return Reason.OUTSIDE_SCHEDULE if holiday_at(schedule, moment.at_s, holidays) is None else Reason.HOLIDAY
 
 
-def _hours_text(policy: Policy, schedule: Schedule, moment: Moment) -> str:
+def _hours_text(policy: Policy, schedule: Schedule, moment: Moment, *, is_open: bool) -> str:
     if moment.at_s is not None:
-        return schedule_text(schedule, moment.at_s, _dates(policy, schedule))
+        return schedule_text(schedule, moment.at_s, _dates(policy, schedule), is_open=is_open)
     if moment.clock is ClockPolicy.IGNORE_SCHEDULES:
         return f"schedule {schedule.id} is ignored without a known time"
     return f"schedule {schedule.id} needs a known time"
@@ -123,7 +123,7 @@ def _denial(
         words = (
             denial_words("the membership", it.membership, it.reason, moment)
             if it.schedule is None
-            else _hours_text(policy, it.schedule, moment)
+            else _hours_text(policy, it.schedule, moment, is_open=False)
         )
         named.append(f"group {it.membership.group} opens {door}: {words}")
     return ordered[0].reason, _listed([*named, *useless], unnamed=len(ordered) - len(named))

@@ -64,7 +64,7 @@ def open_at(schedule: Schedule, unix_s: float, holidays: Dates = NO_DATES) -> bo
 
 def holiday_at(schedule: Schedule, unix_s: float, holidays: Dates) -> date | None:
     """The holiday but for which the schedule would be open at this instant; None where none keeps it closed."""
-    begun = set(_beginnings(schedule, unix_s))
+    begun = set(_beginnings(schedule, unix_s)) if holidays else set()
     return min(begun) if begun and begun <= holidays else None
 
 
@@ -130,15 +130,17 @@ def _beginnings(schedule: Schedule, unix_s: float) -> Iterator[date]:
 def _edges(schedule: Schedule, holidays: Dates, today: date, days: range) -> list[int]:
     """Wall-clock minutes since the year 1, in order, at which windows of the days around today open or close."""
     begins: list[list[int]] = [[] for _ in range(7)]
-    for offset in days:
-        day = today + offset * _ONE_DAY
-        if day not in holidays:
-            begins[day.weekday()].append(day.toordinal() * _DAY)
+    first = today.toordinal()
+    for day in range(first + days.start, first + days.stop):
+        if not holidays or date.fromordinal(day) not in holidays:
+            begins[(day - 1) % 7].append(day * _DAY)  # the year 1 began on a Monday
     stretches: list[tuple[int, int]] = []
     for window in schedule.windows:
         length = window.end - window.start if window.end > window.start else window.end + _DAY - window.start
-        starts = [midnight + window.start for day in window.days for midnight in begins[day]]
-        stretches += [(start, start + length) for start in starts]
+        for weekday in window.days:
+            for midnight in begins[weekday]:
+                start = midnight + window.start
+                stretches.append((start, start + length))
     edges: list[int] = []
     for start, end in sorted(stretches):
         if not edges or start > edges[-1]:

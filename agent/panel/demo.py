@@ -8,9 +8,11 @@ import os
 import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -91,6 +93,28 @@ class _Signals:
         self._asked.put(number)
 
 
+class _Office:
+    """What the staff do once all runs; beside the rest, so that a signal need not wait for it."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._failure: AgentError | None = None
+        threading.Thread(target=self._run, name="office", daemon=True).start()
+
+    def check(self) -> None:
+        """Raise what went wrong, once it has."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except AgentError as failure:
+            self._failure = failure
+        except Exception as error:  # noqa: BLE001 - a thread's boundary: told as the demo's failure
+            self._failure = AgentError(f"the staff's part failed: {type(error).__name__}: {error}")
+
+
 def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
     """Run until a signal asks for the end. `say` gets what the person needs, `progress` what happens meanwhile.
 
@@ -135,21 +159,26 @@ def run_demo(settings: DemoSettings, say: Say, progress: Say) -> None:
             settings.folder / "agent.log",
         )
         running.enter_context(agent)
-        status = _wait_ready(socket, agent, local, signals)
+        status = _wait_ready(socket, agent, local, signals, site.list_version)
 
         panel = running.enter_context(PanelServer(socket, listener, relay))
         say(f"ready: http://127.0.0.1:{panel.port}/")
         for line in _addresses(settings, site, status, own_socket=config.device.socket is not None):
             say(line)
         running.callback(progress, "stopping")
-        profile = staff_profile(site, settings.folder)
-        say(f"staff: export CARDEA_PROFILE={_short(profile)}; {_short(settings.cardea)} people list")
-        if settings.walk:
-            walk(profile, socket, say)
+        office = _Office(partial(_open_office, settings, site, socket, say))
         while True:
             signals.wait(WATCH_S)
             local.check()
             agent.check()
+            office.check()
+
+
+def _open_office(settings: DemoSettings, site: LocalSite, socket: Path, say: Say) -> None:
+    profile = staff_profile(site, settings.folder)
+    say(f"staff: export CARDEA_PROFILE={_short(profile)}; {_short(settings.cardea)} people list")
+    if settings.walk:
+        walk(profile, socket, say)
 
 
 def _refuse_second(socket: Path) -> None:
@@ -174,8 +203,8 @@ def _first_line(file: Path, child: Child, signals: _Signals) -> str:
     raise AgentError(f"{child.name} was not ready within {LOCAL_AWS_S:g} s; see {child.log}")
 
 
-def _wait_ready(socket: Path, agent: Child, local: Child, signals: _Signals) -> dict[str, Any]:
-    """The status of a door that would open for a card: readers ready, allow-list there."""
+def _wait_ready(socket: Path, agent: Child, local: Child, signals: _Signals, wanted: tuple[int, int]) -> dict[str, Any]:
+    """The status of a door that would open for a card: readers ready, the demo site's allow-list there."""
     give_up_s = time.monotonic() + AGENT_S
     why = "it did not answer"
     while time.monotonic() < give_up_s:
@@ -184,7 +213,8 @@ def _wait_ready(socket: Path, agent: Child, local: Child, signals: _Signals) -> 
         try:
             with ControlClient(socket, timeout_s=5.0) as client:
                 status: dict[str, Any] = client.request("status")["status"]
-            if status["ready"] and status["allowlist"]["version"] is not None:
+            listed = status["allowlist"]
+            if status["ready"] and (listed["epoch"] or 0, listed["version"] or 0) >= wanted:
                 return status
             why = "it has no allow-list" if status["ready"] else "a reader is not ready"
         except ControlError as error:

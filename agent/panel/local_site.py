@@ -32,6 +32,8 @@ class LocalSite:
     """AWS_* variables of the door, with the narrow rights of one."""
     operator_environment: Mapping[str, str]
     """AWS_* variables of a person, with all rights: for reading the stream back."""
+    list_version: tuple[int, int]
+    """Epoch and version of the list that holds the demo site."""
     office: Mapping[str, str]
     """Where the staff's commands go: the fields of a profile (agent.office.profile)."""
     staff: Mapping[str, tuple[str, str]] = field(repr=False)
@@ -53,12 +55,13 @@ def read_ready_line(line: str) -> LocalSite:
             "endpoint_url": endpoint,
         }
         staff = {str(role): (str(who["name"]), str(who["password"])) for role, who in document["staff"].items()}
+        version = int(document["epoch"]), int(document["version"])
         host, port = address.hostname, address.port
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise AgentError(f"the local AWS said something unexpected: {line[:200]!r}") from error
     if address.scheme != "http" or host is None or port is None:
         raise AgentError(f"the local AWS gave no usable endpoint: {endpoint[:200]!r}")
-    return LocalSite(endpoint, host, port, home, door, operator, office, staff)
+    return LocalSite(endpoint, host, port, home, door, operator, version, office, staff)
 
 
 def without_aws(environment: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from agent.panel.local_site import LocalSite
 _ROLE = "administrator"
 
 
-class _NobodyToAsk:
+class NobodyToAsk:
     """`agent.office.signin.Prompts`: these passwords are for good, and no second factor is set up."""
 
     def new_password(self) -> NoReturn:
@@ -43,7 +43,7 @@ def staff_profile(site: LocalSite, folder: Path) -> Path:
         raise AgentError(f"the staff's profile can't be written: {error}") from error
     name, password = site.staff[_ROLE]
     with closing(Provider(load_profile(path, environment={}), time.time)) as provider:
-        save_tokens(token_path(path), provider.sign_in(name, password, _NobodyToAsk()))
+        save_tokens(token_path(path), provider.sign_in(name, password, NobodyToAsk()))
     return path
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
 
 _CONFIG: Final = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
 """These clients serve people and handlers, which wait for an answer: a few quick retries, then the error."""
@@ -104,6 +105,11 @@ class AwsAccess:
         """As for `cloudformation`."""
         with aws_errors():
             return boto3.client("sns", **self._options())
+
+    def sqs(self) -> "SQSClient":
+        """As for `cloudformation`."""
+        with aws_errors():
+            return boto3.client("sqs", **self._options())
 
     def sts(self) -> Any:
         """As for `cloudformation`."""

@@ -1,17 +1,14 @@
-"""What the API answers with. Each model names what may be seen; whatever else an item holds stays in the table."""
+"""What the API answers of people, cards and places. Each model names what may be seen; the rest of an item stays."""
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from cloud.contract.items import AntiPassback, DoorMode
-from cloud.domain.delays import Delay
-from cloud.domain.payloads import GroupGrant, RequestType, ScheduleWindow
-from cloud.domain.roles import Role
+from cloud.domain.payloads import GroupGrant, ScheduleWindow
 
 CardStatus = Literal["unissued", "issued", "lost", "stolen", "expired", "revoked", "returned", "destroyed"]
 PersonStatus = Literal["onboarding", "active", "inactive"]
-RequestStatus = Literal["accepted", "processing", "done", "rejected"]
 
 
 class Answer(BaseModel):
@@ -20,7 +17,9 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class _Validity(Answer):
+class Validity(Answer):
+    """When it holds: from <= now < until; null: without such a bound."""
+
     valid_from: str | None = None
     valid_until: str | None = None
 
@@ -38,7 +37,7 @@ class Page(Answer, Generic[_Entry]):
 # ---- people and cards -----------------------------------------------------------------------------------------------
 
 
-class PersonEntry(_Validity):
+class PersonEntry(Validity):
     """A person, as lists show them."""
 
     person: str
@@ -46,7 +45,7 @@ class PersonEntry(_Validity):
     status: PersonStatus
 
 
-class Permission(_Validity):
+class Permission(Validity):
     """Belongs to a group, from then until then."""
 
     permission: str
@@ -69,7 +68,7 @@ class Person(PersonEntry):
     permissions: list[Permission] = []
 
 
-class Card(_Validity):
+class Card(Validity):
     """A card. `person` holds it, or held it last."""
 
     card: str
@@ -165,159 +164,3 @@ class Holidays(Answer):
     holidays: str
     name: str
     dates: list[str] = []
-
-
-# ---- doors' events, devices, staff, requests ------------------------------------------------------------------------
-
-
-class Event(Answer):
-    """Something that happened at a door. `credential` is the keyed hash of a card."""
-
-    id: str
-    at: str
-    type: str
-    site: str
-    device: str
-    epoch: int
-    seq: int
-    door: str | None = None
-    reader: str | None = None
-    direction: str | None = None
-    reason: str | None = None
-    credential: str | None = None
-    person: str | None = None
-    clock: str
-    online: bool
-    detail: dict[str, str | int | float | bool | None] | None = None
-    arrived_at: str
-    delay: Delay
-    """How long it took to arrive."""
-
-
-class Device(Answer):
-    """A controller: the keys that its records are signed with, the doors that it may speak for."""
-
-    device: str
-    status: Literal["registered", "retired"]
-    changed_at: str | None = None
-    keys: list[str] = []
-    doors: list[str] = []
-    last_seen: str | None = None
-
-
-class OperatorGrant(_Validity):
-    """A role of a member of staff at this site."""
-
-    subject: str
-    grant: str
-    role: Role
-
-
-class Requester(Answer):
-    """Who asked, as the identity provider named them then."""
-
-    subject: str
-    name: str
-
-
-class ListVersion(Answer):
-    """The version of the site's allow-list that tells the doors."""
-
-    epoch: int
-    version: int
-
-
-class Progress(Answer):
-    """Of a request that takes several steps."""
-
-    done: int
-    of: int
-
-
-class RowProblem(Answer):
-    """What is wrong with one row of an import; `text` says it to the person who asked."""
-
-    line: int
-    column: str
-    text: str
-
-
-class Request(Answer):
-    """How far a request has come; `code` and `detail` say why it was rejected, `summary` what came of it.
-
-    Type and operator are missing only from what somebody put beside the API and nobody can read.
-    """
-
-    request: str
-    type: RequestType | None = None
-    site: str
-    at: str
-    operator: Requester | None = None
-    status: RequestStatus
-    code: str | None = None
-    detail: str | None = None
-    summary: dict[str, Any] | None = None
-    problems: list[RowProblem] | None = None
-    """Of an import: the first of those rows that could not be applied."""
-    problem_count: int | None = None
-    skipped: int | None = None
-    progress: Progress | None = None
-    finished_at: str | None = None
-    list: ListVersion | None = None
-
-
-class Accepted(Answer):
-    """A change that is stored and will be carried out; `href` tells how far it has come."""
-
-    request: str
-    type: RequestType
-    status: RequestStatus
-    href: str
-    replayed: bool
-    """Whether the same request had been made before."""
-
-
-class AuditEntry(Answer):
-    """Who did or read what. `action` is the type of a request, `usage.read` or `audit.read`."""
-
-    id: str
-    at: str
-    subject: str
-    name: str | None = None
-    action: str
-    outcome: Literal["done", "rejected", "read"]
-    code: str | None = None
-    detail: str | None = None
-    note: str | None = None
-    summary: dict[str, Any] | None = None
-    request: str | None = None
-    person: str | None = None
-    """Whose usage was read."""
-    month: str | None = None
-    """Of the audit, which was read."""
-    finished_at: str | None = None
-
-
-class GrantHeld(_Validity):
-    """A role of whoever asks; site `*`: at every site."""
-
-    site: str
-    role: Role
-
-
-class Me(Answer):
-    """Whoever asks, as the identity provider and the table know them."""
-
-    subject: str
-    name: str
-    groups: list[str]
-    grants: list[GrantHeld]
-
-
-class Site(Answer):
-    """A site where whoever asks has a role."""
-
-    site: str
-    name: str
-    zone: str | None = None
-    roles: list[Role]

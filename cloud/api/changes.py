@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cloud.api.answers import Accepted
 from cloud.api.bodies import checked, max_bytes, merged, read_body, refuse_body
 from cloud.api.call import Call
 from cloud.api.problems import Problem
+from cloud.api.record_answers import Accepted
 from cloud.api.uids import holds_numbers, without_numbers
 from cloud.contract.errors import ContractError
 from cloud.domain import progress

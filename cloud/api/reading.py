@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-from cloud.api import answers
+from cloud.api import answers, record_answers
 from cloud.api.bodies import MAX_BODY_BYTES, read_body
 from cloud.api.call import Call, Operation
 from cloud.api.problems import Fault, Problem
@@ -104,7 +104,9 @@ def get_occupancy(call: Call) -> answers.Answer:
 def list_devices(call: Call) -> answers.Answer:
     """Controllers."""
     items, following = call.page(LISTING_INDEX, f"DEVICES#{call.site}")
-    return answers.Page[answers.Device](items=[_read(answers.Device, item) for item in items], next=following)
+    return answers.Page[record_answers.Device](
+        items=[_read(record_answers.Device, item) for item in items], next=following
+    )
 
 
 def get_device(call: Call) -> answers.Answer:
@@ -112,14 +114,14 @@ def get_device(call: Call) -> answers.Answer:
     item = call.found(keys.device(call.names["device"]))
     if item.get("site") != call.site:
         raise Problem("device-unknown")
-    return _read(answers.Device, item)
+    return _read(record_answers.Device, item)
 
 
 def list_operators(call: Call) -> answers.Answer:
     """The roles of the staff."""
     items, following = call.page(LISTING_INDEX, f"OPERATORS#{call.site}")
-    entries = [_read(answers.OperatorGrant, item) for item in items]
-    return answers.Page[answers.OperatorGrant](items=entries, next=following)
+    entries = [_read(record_answers.OperatorGrant, item) for item in items]
+    return answers.Page[record_answers.OperatorGrant](items=entries, next=following)
 
 
 def _list_places(kind: str, model: type[answers.Answer]) -> Operation:

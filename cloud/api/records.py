@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cloud.api import answers
+from cloud.api import answers, record_answers
 from cloud.api.call import Call, Operation
 from cloud.api.problems import Problem
 from cloud.api.route import ALL_REQUESTS
@@ -38,7 +38,7 @@ def list_usage(call: Call) -> answers.Answer:
 def list_requests(call: Call) -> answers.Answer:
     """What was asked for, newest first."""
     items, following = call.page(LISTING_INDEX, f"REQUESTS#{call.site}", forward=False)
-    return answers.Page[answers.Request](items=[_request(item) for item in items], next=following)
+    return answers.Page[record_answers.Request](items=[_request(item) for item in items], next=following)
 
 
 def get_request(call: Call) -> answers.Answer:
@@ -57,8 +57,8 @@ def list_audit(call: Call) -> answers.Answer:
     month = call.query.get("month", call.at[:7])
     _record(call, "audit.read", month=month)
     items, following = call.page(None, keys.audit(call.site, month, "")[0], forward=False)
-    entries = [answers.AuditEntry(**item) for item in items]
-    return answers.Page[answers.AuditEntry](items=entries, next=following)
+    entries = [record_answers.AuditEntry(**item) for item in items]
+    return answers.Page[record_answers.AuditEntry](items=entries, next=following)
 
 
 def _events(call: Call, index: str | None, partition: str) -> answers.Answer:
@@ -69,12 +69,14 @@ def _events(call: Call, index: str | None, partition: str) -> answers.Answer:
     # sorts behind the second's own text.
     between = (f"EVENT#{first[:-1]}", f"EVENT#{last[:-1]}")
     items, following = call.page(index, partition, between=between, forward=False)
-    return answers.Page[answers.Event](items=[_event(item) for item in items], next=following)
+    return answers.Page[record_answers.Event](items=[_event(item) for item in items], next=following)
 
 
-def _event(item: Item) -> answers.Event:
+def _event(item: Item) -> record_answers.Event:
     """An event as its device sent it, with when it came."""
-    return answers.Event(**{**json.loads(item["event"]), "arrived_at": item["arrived_at"], "delay": item["delay"]})
+    return record_answers.Event(
+        **{**json.loads(item["event"]), "arrived_at": item["arrived_at"], "delay": item["delay"]}
+    )
 
 
 def _stored(call: Call) -> Item | None:
@@ -89,8 +91,8 @@ def _stored(call: Call) -> Item | None:
         return None
 
 
-def _request(item: Item) -> answers.Request:
-    return answers.Request(**{**item, "request": item["id"]})
+def _request(item: Item) -> record_answers.Request:
+    return record_answers.Request(**{**item, "request": item["id"]})
 
 
 def _record(call: Call, action: str, **what: Any) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from cloud.api.answers import Accepted, Answer, Page
+from cloud.api.answers import Answer, Page
 from cloud.api.parameters import CURSOR, PAGED, Parameter
+from cloud.api.record_answers import Accepted
 from cloud.domain.payloads import RequestType
 from cloud.domain.roles import Role
 from cloud.domain.rules import permitted

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cloud.api import answers
+from cloud.api import answers, record_answers
 from cloud.api.parameters import CARD_STATUS, FROM, MONTH, PAGED, PREFIX, TO
 from cloud.api.route import (
     ALL_REQUESTS,
@@ -23,14 +23,14 @@ from cloud.api.route import (
 from cloud.domain.payloads import RequestType
 
 _CALLER: Final = (
-    Route("getMe", "GET", "/v1/me", "Who is asking, with which roles.", None, answers.Me),
+    Route("getMe", "GET", "/v1/me", "Who is asking, with which roles.", None, record_answers.Me),
     Route(
         "listSites",
         "GET",
         "/v1/sites",
         "List the sites where one has a role.",
         None,
-        answers.Page[answers.Site],
+        answers.Page[record_answers.Site],
         query=PAGED,
     ),
 )
@@ -74,7 +74,7 @@ _PEOPLE: Final = (
         "/people/{person}/usage",
         "List what a person did at doors, newest first. The reading is recorded.",
         RECORDED,
-        answers.Page[answers.Event],
+        answers.Page[record_answers.Event],
         FROM,
         TO,
         *PAGED,
@@ -150,7 +150,7 @@ _PLACES: Final = (
         "/doors/{door}/events",
         "List what happened at a door, newest first.",
         DOOR_EVENTS,
-        answers.Page[answers.Event],
+        answers.Page[record_answers.Event],
         FROM,
         TO,
         *PAGED,
@@ -159,13 +159,15 @@ _PLACES: Final = (
 )
 
 _DEVICES_AND_STAFF: Final = (
-    read("listDevices", "/devices", "List controllers by id.", AT_THE_DOORS, answers.Page[answers.Device], *PAGED),
+    read(
+        "listDevices", "/devices", "List controllers by id.", AT_THE_DOORS, answers.Page[record_answers.Device], *PAGED
+    ),
     read(
         "getDevice",
         "/devices/{device}",
         "Read a controller.",
         AT_THE_DOORS,
-        answers.Device,
+        record_answers.Device,
         missing="device-unknown",
     ),
     change("registerDevice", "PUT", "/devices/{device}", RequestType.DEVICE_REGISTER, "device"),
@@ -175,7 +177,7 @@ _DEVICES_AND_STAFF: Final = (
         "/operators",
         "List the roles of the staff at this site.",
         RECORDED,
-        answers.Page[answers.OperatorGrant],
+        answers.Page[record_answers.OperatorGrant],
         *PAGED,
     ),
     change("grantRole", "POST", "/operators/{subject}/grants", RequestType.OPERATOR_GRANT, "subject"),
@@ -184,14 +186,19 @@ _DEVICES_AND_STAFF: Final = (
 
 _RECORDS: Final = (
     read(
-        "listRequests", "/requests", "List requests, newest first.", ALL_REQUESTS, answers.Page[answers.Request], *PAGED
+        "listRequests",
+        "/requests",
+        "List requests, newest first.",
+        ALL_REQUESTS,
+        answers.Page[record_answers.Request],
+        *PAGED,
     ),
     read(
         "getRequest",
         "/requests/{request}",
         "Read how far a request has come: one's own in any role.",
         EVERYONE,
-        answers.Request,
+        record_answers.Request,
         missing="request-unknown",
     ),
     read(
@@ -199,7 +206,7 @@ _RECORDS: Final = (
         "/audit",
         "List who did and read what in a month, newest first. The reading is recorded.",
         RECORDED,
-        answers.Page[answers.AuditEntry],
+        answers.Page[record_answers.AuditEntry],
         MONTH,
         *PAGED,
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cloud.api import answers
+from cloud.api import answers, record_answers
 from cloud.api.call import Call, Operation
 from cloud.api.caller import sites_of
 from cloud.contract.itemcodec import instant_text
@@ -17,7 +17,7 @@ def get_me(call: Call) -> answers.Answer:
     """Who is asking."""
     caller = call.caller
     grants = [
-        answers.GrantHeld(
+        record_answers.GrantHeld(
             site=grant.site,
             role=grant.role,
             valid_from=_text(grant.valid_from),
@@ -25,7 +25,7 @@ def get_me(call: Call) -> answers.Answer:
         )
         for grant in call.grants
     ]
-    return answers.Me(subject=caller.subject, name=caller.name, groups=list(caller.groups), grants=grants)
+    return record_answers.Me(subject=caller.subject, name=caller.name, groups=list(caller.groups), grants=grants)
 
 
 def list_sites(call: Call) -> answers.Answer:
@@ -36,12 +36,12 @@ def list_sites(call: Call) -> answers.Answer:
     else:
         found = call.backend.entities.get_many(keys.site(name) for name in sorted(held))
         items, following = [item for item in found.values() if item is not None], None
-    return answers.Page[answers.Site](items=[_site(call, item) for item in items], next=following)
+    return answers.Page[record_answers.Site](items=[_site(call, item) for item in items], next=following)
 
 
-def _site(call: Call, item: Item) -> answers.Site:
+def _site(call: Call, item: Item) -> record_answers.Site:
     roles = roles_at(call.grants, call.caller.groups, item["site"], call.now_s)
-    return answers.Site(**{**item, "roles": sorted(roles)})
+    return record_answers.Site(**{**item, "roles": sorted(roles)})
 
 
 def _text(seconds: int | None) -> str | None:

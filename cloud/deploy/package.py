@@ -31,6 +31,8 @@ _PROCESSORS: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64",
 _WHEELS: Final = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
 """What the C library of the Lambda runtimes since Python 3.12 (2.34) runs."""
 _INSTALL_S: Final = 600.0
+_LAYER_ROOT: Final = "/opt"
+"""Where Lambda unpacks layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,27 @@ AWS_TARGET: Final = Target("3.13", "arm64")
 
 
 def local_target() -> Target:
-    """This interpreter on this machine, which the local AWS runs functions with."""
-    return Target(f"{sys.version_info.major}.{sys.version_info.minor}", _PROCESSORS[platform.machine()], here=True)
+    """This interpreter on this machine, which the local AWS runs functions with. Raises DeployError on another CPU."""
+    machine = platform.machine()
+    if machine not in _PROCESSORS:
+        raise DeployError(f"functions run on {', '.join(sorted(set(_PROCESSORS.values())))}, not on {machine}")
+    return Target(f"{sys.version_info.major}.{sys.version_info.minor}", _PROCESSORS[machine], here=True)
 
 
 def code_artifact(package: Path = _REPOSITORY / "cloud") -> Artifact:
     """Our code, as functions import it."""
-    paths = (path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in _LEFT_OUT)
+    paths = (
+        path
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in _LEFT_OUT and "__pycache__" not in path.parts
+    )
     return _artifact("code", _zipped(paths, package.parent))
 
 
 def layer_artifact(target: Target, lock: Path = LOCK, cache: Path = CACHE) -> Artifact:
     """The dependencies for a target: from the cache, or installed anew. Raises DeployError when they can't be had."""
+    if not lock.exists():
+        raise DeployError(f"{lock} is not there: a deployment is made from a checkout of the repository")
     name = hashlib.sha256(lock.read_bytes() + repr(target).encode()).hexdigest()[:16]
     kept = cache / f"layer-{target.runtime}-{target.architecture}-{name}.zip"
     if not kept.exists():
@@ -109,7 +120,14 @@ def _install(target: Target, lock: Path, folder: Path) -> None:
 
 def _compile(folder: Path) -> None:
     """Compile once what every new process of a function would compile anew: most of the time that it takes to start."""
-    compileall.compile_dir(folder, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    compileall.compile_dir(
+        folder,
+        quiet=2,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        # The place of this build is nobody's business, and would give the same layer another name each time.
+        stripdir=folder.parent,
+        prependdir=_LAYER_ROOT,
+    )
 
 
 def _zipped(paths: Iterable[Path], root: Path) -> bytes:

@@ -75,6 +75,7 @@ class EnvironmentPlan:
         """The environment itself."""
         parameters = {
             **self._common(),
+            "Running": "true",
             "CodeKey": release.code_key,
             "LayerKey": release.layer_key,
             "Templates": release.templates,

@@ -21,6 +21,8 @@ from cloud.domain.keys import Key
 from cloud.domain.presence import Fact, FactKind
 
 _DAY_S: Final = 86_400
+_REGISTERED: Final = "registered"
+"""Status of a controller that may send (cloud.domain.rules.entities.DeviceStatus)."""
 
 
 class Reason(StrEnum):
@@ -76,7 +78,7 @@ def is_device(name: str) -> bool:
 
 def read_record(arrival: Arrival, device: Mapping[str, Any]) -> Record:
     """The record, checked against the registered device of its partition key; raises Refused."""
-    if device.get("retired_at") is not None:
+    if device.get("status") != _REGISTERED:
         raise Refused(Reason.RETIRED_DEVICE, "the device left")
     trusted = [Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)) for key in device.get("keys") or ()]
     try:

@@ -10,10 +10,12 @@ from cloud.domain.envelope import Envelope
 from cloud.domain.fields import Fields
 from cloud.domain.grants import GRANT_PREFIX, as_permitted, partition
 from cloud.domain.keys import request as request_key
+from cloud.domain.keys import site as site_key
 from cloud.domain.outcome import Rejected
 from cloud.domain.payloads import ImportPeople
 from cloud.domain.routes import Family, family
 from cloud.domain.rules import apply
+from cloud.requests import rights
 from cloud.requests.deciding import decide
 from cloud.requests.ending import End, Report, refuse_unreadable, until_settled
 from cloud.requests.importing import Importer
@@ -82,6 +84,9 @@ class Processor:
             return Report(End.REPEATED, envelope.id, envelope.type.value)
         decision = decide(apply(envelope, content, self._clock()), self._entities.get)
         outcome = decision.outcome
+        if not isinstance(outcome, Rejected) and rights.concerns(outcome.changes):
+            places = self._entities.query_all(None, site_key(envelope.site)[0])
+            outcome = rights.refusal(places, outcome.changes) or outcome
         if isinstance(outcome, Rejected):
             self._settler.reject(envelope, content, before, outcome, decision.reads)
             return Report(End.REJECTED, envelope.id, envelope.type.value, outcome.code)

@@ -58,7 +58,7 @@ def office(local: LocalCloudDetails, tmp_path: Path) -> Iterator[Daemon]:
     body = OFFICE.format(details=local, alice=ALICE)
     daemon = Daemon(tmp_path, body, device=f"door-{tmp_path.name[-20:]}", keys=keys, environment=local.environment)
     with daemon:
-        wait_for(lambda: daemon.status()["allowlist"]["version"], "the first list", 20)
+        wait_for(lambda: (daemon.status()["allowlist"]["version"] or 0) >= local.version, "the whole list", 20)
         yield daemon
 
 

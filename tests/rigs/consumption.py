@@ -90,7 +90,8 @@ class FastPath:
     def register(self, device: Device, doors: Sequence[str] = ("lobby",), **fields: Any) -> Device:
         """The device may send."""
         key = device.key.public_key().public_bytes_raw().hex()
-        self.put(keys.device(device.name), device=device.name, site=device.site, keys=[key], doors=[*doors], **fields)
+        registered = {"status": "registered", "site": device.site, "keys": [key], "doors": [*doors]}
+        self.put(keys.device(device.name), device=device.name, **{**registered, **fields})
         return device
 
     def build_site(self, site: str = "hq", doors: Sequence[str] = ("lobby",)) -> None:

@@ -29,7 +29,7 @@ class RowProblem:
     line: int
     column: str
     """Field of ImportRow."""
-    text: str
+    detail: str
     """For the person who asked."""
 
 

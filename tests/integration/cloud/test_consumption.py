@@ -248,7 +248,7 @@ def test_poison_in_the_batch_is_set_aside_and_the_rest_taken(path: FastPath, lob
 
 def test_unknown_retired_and_impersonated_devices_are_not_believed(path: FastPath, lobby: Device) -> None:
     """A key opens only its own controller's history, and that only while the controller is one of ours."""
-    gone = path.register(Device("d-gone"), retired_at="2026-02-01T00:00:00.000Z")
+    gone = path.register(Device("d-gone"), status="retired")
     new = Device("d-new", key=OTHER_KEY)
     for device in (lobby, gone, new):
         device.grant("ada")

@@ -1,5 +1,6 @@
 """The deployed functions, each with its own role: whether they may do what they must."""
 
+import base64
 import http.client
 import json
 import re
@@ -47,12 +48,13 @@ def test_record_that_nobody_signed_is_set_aside(account: Account) -> None:
     )
     s3, bucket = account.access.s3(), account.outputs["RejectedBucket"]
 
-    def found() -> list[str]:
-        return [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", ())]
+    def kept() -> list[dict[str, Any]]:
+        names = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", ())]
+        records = [json.loads(s3.get_object(Bucket=bucket, Key=name)["Body"].read()) for name in names]
+        return [record for record in records if record["partition_key"] == "stranger"]
 
-    wait_for(found, "a rejected record", COLD_S)
-    kept = json.loads(s3.get_object(Bucket=bucket, Key=found()[0])["Body"].read())
-    assert kept["partition_key"] == "stranger"
+    (record,) = wait_for(kept, "the rejected record", COLD_S)
+    assert (record["reason"], record["data"]) == ("unknown_device", base64.b64encode(b"not a record").decode())
 
 
 def test_request_that_nobody_can_read_is_ended_by_the_router(account: Account) -> None:

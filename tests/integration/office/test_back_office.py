@@ -28,10 +28,10 @@ from cloud.contract.signing import credential_hash
 from cloud.domain.envelope import object_name, read_envelope
 from cloud.domain.roles import Role
 from cloud.handlers.api_service import connect, serve
-from cloud.local.asgi import http_api
 from cloud.local.server import LocalAws
-from cloud.local.tokens import TokenVerifier
 from tests.rigs.back_office import ADMINISTRATOR, ENVIRONMENT, Office, Offices, client_of, offices
+from tests.rigs.gateway_tokens import TokenVerifier
+from tests.rigs.http_gateway import http_api
 from tests.rigs.http_server import served
 from tests.rigs.staff_tokens import CLIENT, ISSUER, Pool
 

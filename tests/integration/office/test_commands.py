@@ -359,12 +359,14 @@ def test_a_door_without_the_staffs_libraries_still_has_its_commands(tmp_path: Pa
     ran = [
         subprocess.run([sys.executable, "-c", without, *words], env=environment, capture_output=True, text=True,
                        timeout=60, check=False)
-        for words in (["--help"], ["people", "list"])
+        for words in (["--help"], ["people", "list"], ["demo", "--port", "8600"])
     ]  # fmt: skip
     assert ran[0].returncode == 0
     assert "doctor" in ran[0].stdout
     assert ran[1].returncode == 1
     assert ran[1].stderr == "cardea: requests is not installed: pip install 'cardea-access[operator]'\n"
+    assert ran[2].returncode == 1
+    assert ran[2].stderr == "Error: `cardea demo` needs requests, which is not installed here\n"
 
 
 GROUPS = ("people", "cards", "doors", "groups", "schedules", "holidays", "areas", "buildings", "requests", "devices")

@@ -97,7 +97,7 @@ def test_rows_that_the_service_can_not_apply_are_told_by_line(
     cardea: Cardea, service: OfficeService, tmp_path: Path
 ) -> None:
     """In the form of those that the file's own check finds."""
-    service.problems = [{"line": 4, "column": "groups", "text": "There is no group lab."}]
+    service.problems = [{"line": 4, "column": "groups", "detail": "There is no group lab."}]
     result = cardea("people", "import", "--skip-bad", str(people_file(tmp_path, 10)))
     assert (result.exit_code, result.stdout) == (0, "9 line(s) imported, 1 left out\n")
     assert result.stderr == "people.csv:4: column groups: There is no group lab.\n"

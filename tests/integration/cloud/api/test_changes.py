@@ -10,10 +10,10 @@ import pytest
 
 from cloud.adapters.secrets import site_secret
 from cloud.api import examples
-from cloud.api.answers import Accepted
 from cloud.api.call import Call
 from cloud.api.caller import Caller
 from cloud.api.changes import accept
+from cloud.api.record_answers import Accepted
 from cloud.api.route import Function, Route
 from cloud.api.routes import BY_OPERATION, ROUTES
 from cloud.api.store import RequestStore

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cloud.api.route import Function
 from cloud.domain.roles import Role
 from cloud.handlers import api_change, api_read
-from cloud.local.asgi import http_api
-from cloud.local.tokens import TokenVerifier
 from tests.integration.cloud.api.conftest import Desk
 from tests.rigs.api_place import ApiPlace
+from tests.rigs.gateway_tokens import TokenVerifier
+from tests.rigs.http_gateway import http_api
 from tests.rigs.http_server import served
 from tests.rigs.staff_tokens import CLIENT, ISSUER, Pool
 

@@ -23,6 +23,7 @@ EXPECTED: dict[Role, set[str]] = {
     Role.GUARD: {
         "listPeople", "getPerson", "listPersonPermissions", "listPersonCards", "getPresence", "getOccupancy",
         "listCards", "getCard", "lookupCard", "listDoorEvents", "listDevices", "getDevice",
+        "reportCardLost", "reportCardStolen",
     },
     Role.OPERATOR: {
         "listPeople", "getPerson", "listPersonPermissions", "listPersonCards", "listCards", "getCard", "lookupCard",

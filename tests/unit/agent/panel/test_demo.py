@@ -38,6 +38,10 @@ if role == "cloud":
         (here / "door" / name).write_text("00" * 32)
     environment = {{"AWS_ACCESS_KEY_ID": "door", "AWS_ENDPOINT_URL": {endpoint!r}}}
     both = {{"environment": environment, "operator_environment": environment}}
+    office = ("api", "site", "pool_id", "client_id", "region")
+    both |= {{name: {endpoint!r} if name == "api" else "eu-central-1_x" for name in office}}
+    both |= {{"epoch": 1, "version": 1}}
+    both |= {{"staff": {{"administrator": {{"name": "administrator", "password": "secret"}}}}}}
     print(json.dumps({{"endpoint": {endpoint!r}, "home": str(here), **both}}), flush=True)
     stop.wait()
 else:

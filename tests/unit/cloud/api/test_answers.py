@@ -1,11 +1,10 @@
 """What the API tells of each thing is what the rules keep of it, and no more."""
 
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from cloud.api import answers
+from cloud.api import answers, record_answers
 from cloud.domain.envelope import REQUEST_VERSION, Envelope, Operator
 from cloud.domain.payloads import RequestType
 from cloud.domain.progress import accepted, rejected
@@ -13,7 +12,6 @@ from cloud.domain.roles import Role
 from cloud.domain.rules import entities
 from cloud.domain.rules.entities import CardState, DeviceStatus, PersonStatus
 from cloud.domain.rules.entity import Entity
-from cloud.domain.rules.imports import RowProblem
 
 AT = "2026-03-01T08:00:00.000Z"
 FROM, UNTIL = "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"
@@ -28,10 +26,10 @@ KEPT: list[tuple[Entity, type[answers.Answer], set[str]]] = [
         {"status_at"},
     ),
     (entities.Card(CARD, CardState.LOST, AT, "000123", "p-1", FROM, UNTIL), answers.Card, set()),
-    (entities.Device("d", "hq", DeviceStatus.RETIRED, AT, ("ab",), ("front",)), answers.Device, {"site"}),
+    (entities.Device("d", "hq", DeviceStatus.RETIRED, AT, ("ab",), ("front",)), record_answers.Device, {"site"}),
     (
         entities.StaffRole("g", "s-1", Role.GUARD, "hq", FROM, "s-0", UNTIL, "s-2"),
-        answers.OperatorGrant,
+        record_answers.OperatorGrant,
         {"site", "granted_by", "ended_by"},
     ),
 ]  # fmt: skip
@@ -56,11 +54,12 @@ def test_request_is_told_as_far_as_it_came() -> None:
         v=REQUEST_VERSION, id="r", type=RequestType.PERSON_CREATE, site="hq", at=AT, operator=operator, payload={}
     )
     first = accepted(envelope).fields
-    wrong = RowProblem(3, "groups", "There is no group lab.")
-    last = rejected(first, envelope, AT, "rows_refused", "None was.", [asdict(wrong)]).fields
+    last = rejected(
+        first, envelope, AT, "person_exists", "Is there.", [{"line": 3, "column": "card", "detail": "x"}]
+    ).fields
 
-    assert answers.Request(**first, request="r").status == "accepted"
-    told = answers.Request(**last, request="r")
-    assert (told.status, told.code, told.detail, told.problem_count) == ("rejected", "rows_refused", "None was.", 1)
+    assert record_answers.Request(**first, request="r").status == "accepted"
+    told = record_answers.Request(**last, request="r")
+    assert (told.status, told.code, told.detail, told.problem_count) == ("rejected", "person_exists", "Is there.", 1)
     assert told.problems is not None
-    assert [problem.model_dump() for problem in told.problems] == [asdict(wrong)]
+    assert told.problems[0].line == 3

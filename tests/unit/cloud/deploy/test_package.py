@@ -91,6 +91,12 @@ def test_layer_that_can_not_be_installed_says_why(tmp_path: Path) -> None:
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_without_a_checkout_there_is_nothing_to_deploy(tmp_path: Path) -> None:
+    """An installed package has no lock; that is said, instead of a trace."""
+    with pytest.raises(DeployError, match="from a checkout of the repository"):
+        layer_artifact(local_target(), tmp_path / "lock", tmp_path / "cache")
+
+
 def test_targets_are_named_as_lambda_names_them() -> None:
     """On AWS a processor that costs less; locally what the tests run on."""
     assert (AWS_TARGET.runtime, AWS_TARGET.architecture) == ("python3.13", "arm64")

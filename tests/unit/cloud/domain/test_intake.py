@@ -33,7 +33,7 @@ AREAS: dict[str, dict[str, Any] | None] = {"hall": {"building": "main"}, "yard":
 
 def item(*keys: Any, **fields: Any) -> dict[str, Any]:
     hexes = [key.public_key().public_bytes_raw().hex() for key in keys or (KEY,)]
-    return {"device": "d-1", "site": "hq", "keys": hexes, "doors": ["lobby"], **fields}
+    return {"device": "d-1", "status": "registered", "site": "hq", "keys": hexes, "doors": ["lobby"], **fields}
 
 
 def arrival(data: bytes) -> Arrival:

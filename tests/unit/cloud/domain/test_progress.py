@@ -82,7 +82,7 @@ def test_problems_join_those_of_before_up_to_a_limit_and_are_all_counted() -> No
     """The first ones are kept in words."""
     before = None
     for step in range(3):
-        problems = [{"line": step * 100 + number, "column": "card", "text": "t"} for number in range(100)]
+        problems = [{"line": step * 100 + number, "column": "card", "detail": "t"} for number in range(100)]
         put = progress.processing(before, ENVELOPE, done=step, of=9, problems=problems, head=None)
         before = item(put)
     assert before is not None

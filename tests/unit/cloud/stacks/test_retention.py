@@ -56,7 +56,7 @@ def test_data_can_be_brought_back() -> None:
     """The table to any second of the last days, buckets to what was overwritten."""
     table = template("data.yaml")["Resources"]["Table"]["Properties"]
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert table["DeletionProtectionEnabled"] == {"Fn::If": ["Protected", True, False]}
     for bucket in resources("AWS::S3::Bucket"):
         assert bucket.properties["VersioningConfiguration"] == {"Status": "Enabled"}, bucket
 

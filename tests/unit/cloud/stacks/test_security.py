@@ -36,10 +36,19 @@ def test_bucket_refuses_plain_http(bucket: Resource) -> None:
         if found.template == bucket.template and found.properties["Bucket"] == {"Ref": bucket.name}
     ]
     assert policy.body["Condition"] == "TlsIsRequired"
-    (statement,) = policy.properties["PolicyDocument"]["Statement"]
+    statement = policy.properties["PolicyDocument"]["Statement"][0]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert len(statement["Resource"]) == 2
+
+
+def test_only_the_api_stores_requests() -> None:
+    """What lies there is carried out in the name of whom it names: no other role may put it there, whatever it has."""
+    statements_ = resource("requests.yaml", "BucketPolicy").properties["PolicyDocument"]["Statement"]
+    (denied,) = [each for each in statements_ if each["Sid"] == "OnlyTheApiStores"]
+    assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "s3:PutObject")
+    role = resource("api.yaml", "ChangeRole").properties["RoleName"]["Fn::Sub"]
+    assert denied["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]["Fn::Sub"].endswith(f":role/{role}")
 
 
 @pytest.mark.parametrize("found", resources("AWS::SNS::Topic", "AWS::SQS::Queue"), ids=str)
@@ -129,7 +138,7 @@ def test_secrets_are_read_by_those_who_need_them() -> None:
                 readers.setdefault(kind, set()).add(str(statement.role))
     assert readers == {
         "list-sign": {"processor.yaml:ProcessorRole", "fastpath.yaml:SnapshotsRole"},
-        "card-hash": {"api.yaml:ChangeRole"},
+        "card-hash": {"api.yaml:ChangeRole", "api.yaml:ReadRole"},
         "cursor": {"api.yaml:ReadRole"},
     }
 

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cloud.api.route import Function, Route
 from cloud.api.routes import ROUTES
-from cloud.local.tokens import TokenRefused, TokenVerifier
+from tests.rigs.gateway_tokens import TokenRefused, TokenVerifier
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 """A function as Lambda calls it."""

@@ -1,0 +1,43 @@
+"""The first members of staff: what `cardea cloud staff` makes, and what it leaves alone."""
+
+from cloud.adapters.entities import EntityStore
+from cloud.adapters.transactions import put_request
+from cloud.deploy.staff import GRANTED_BY, Member, ensure_member, new_password
+from cloud.domain import keys
+from cloud.domain.grants import GRANT_PREFIX, partition, read_grant
+from cloud.domain.outcome import Put
+from cloud.domain.roles import Role, roles_at
+from tests.integration.cloud.conftest import Account
+
+NOW_S = 4_000_000_000.0
+
+
+def test_first_administrator_may_act_at_once(account: Account) -> None:
+    """The pool names the role and the table grants it: either alone would leave nobody able to do anything."""
+    member = Member("first", Role.ADMINISTRATOR, "hq", password=new_password())
+    subject = ensure_member(account.access, account.outputs, member)
+    store = EntityStore(account.outputs["TableName"], account.access.dynamodb())
+    grants = [read_grant(item) for item in store.query_all(None, partition(subject), prefix=GRANT_PREFIX)]
+    assert roles_at(grants, ["administrator"], "hq", NOW_S) == {Role.ADMINISTRATOR}
+    assert roles_at(grants, ["administrator"], "elsewhere", NOW_S) == frozenset()
+    groups = account.access.cognito().admin_list_groups_for_user(
+        UserPoolId=account.outputs["PoolId"], Username="first"
+    )["Groups"]
+    assert [group["GroupName"] for group in groups] == ["administrator"]
+
+
+def test_role_that_was_ended_stays_ended(account: Account) -> None:
+    """Running the command again makes nothing anew: neither the person nor what an administrator took away."""
+    member = Member("leaver", Role.OPERATOR, "hq", password=new_password())
+    subject = ensure_member(account.access, account.outputs, member)
+    dynamodb = account.access.dynamodb()
+    store = EntityStore(account.outputs["TableName"], dynamodb)
+    key = keys.role_grant(subject, "hq", f"{GRANTED_BY}-operator")
+    before = store.get(key)
+    assert before is not None
+    fields = {name: value for name, value in before.items() if name not in ("pk", "sk", "v", "rev")}
+    ended = Put(key, {**fields, "valid_until": "2026-01-02T00:00:00Z"})
+    dynamodb.put_item(**put_request(account.outputs["TableName"], ended, before))
+    assert ensure_member(account.access, account.outputs, member) == subject
+    grants = [read_grant(item) for item in store.query_all(None, partition(subject), prefix=GRANT_PREFIX)]
+    assert roles_at(grants, ["operator"], "hq", NOW_S) == frozenset()
