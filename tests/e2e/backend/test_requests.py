@@ -32,7 +32,8 @@ def given(caller: Caller, steps: tuple[Step, ...], names: dict[str, str]) -> Non
 
 
 def seen(caller: Caller, case: Case, names: Mapping[str, str]) -> bool:
-    found = caller.call("GET", filled(case.seen_at, names), **({"limit": 200} if case.paged else {}))
+    query: dict[str, Any] = {"limit": 200} if case.paged else {}
+    found = caller.call("GET", filled(case.seen_at, names), **query)
     if case.seen is None:
         return found.status == 404
     wanted = filled(case.seen, names)
@@ -79,7 +80,7 @@ def test_import_that_is_refused_names_the_line(administrator: Caller, x: str) ->
     """Which row and column of the file, so that whoever sent it can mend it."""
     refused = ask(administrator, REFUSALS[Family.IMPORTS].asked, {"x": x})
     (problem,) = refused["problems"]
-    assert problem == {"line": 3, "column": "groups", "text": f"There is no group no-{x}."}
+    assert problem == {"line": 3, "column": "groups", "detail": f"There is no group no-{x}."}
 
 
 # ---- the same again, and two at once ----------------------------------------------------------------------------
