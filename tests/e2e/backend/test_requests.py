@@ -79,7 +79,7 @@ def test_import_that_is_refused_names_the_line(administrator: Caller, x: str) ->
     """Which row and column of the file, so that whoever sent it can mend it."""
     refused = ask(administrator, REFUSALS[Family.IMPORTS].asked, {"x": x})
     (problem,) = refused["problems"]
-    assert problem == {"line": 3, "column": "groups", "text": f"There is no group no-{x}."}
+    assert problem == {"line": 3, "column": "groups", "detail": f"There is no group no-{x}."}
 
 
 # ---- the same again, and two at once ----------------------------------------------------------------------------
