@@ -32,7 +32,8 @@ def given(caller: Caller, steps: tuple[Step, ...], names: dict[str, str]) -> Non
 
 
 def seen(caller: Caller, case: Case, names: Mapping[str, str]) -> bool:
-    found = caller.call("GET", filled(case.seen_at, names), **({"limit": 200} if case.paged else {}))
+    query: dict[str, Any] = {"limit": 200} if case.paged else {}
+    found = caller.call("GET", filled(case.seen_at, names), **query)
     if case.seen is None:
         return found.status == 404
     wanted = filled(case.seen, names)
