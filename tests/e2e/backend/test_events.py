@@ -50,8 +50,7 @@ def set_aside(site: DeployedSite, on_call: AlarmQueue, device: str) -> dict[str,
                 return kept if on_call.told(kind="record.rejected", kept_as=name, reason=kept["reason"]) else None
         return None
 
-    found: dict[str, Any] | None = wait(told, f"the alarm of a record by {device}")
-    assert found is not None
+    found: dict[str, Any] = wait(told, f"the alarm of a record by {device}")
     return found
 
 
