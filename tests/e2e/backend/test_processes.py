@@ -1,4 +1,4 @@
-"""The processes of an access system as stories, from the staff's desks to the doors and back (F01-F22, F41, F42)."""
+"""The processes of an access system as stories, from the staff's desks to the doors and back."""
 
 import re
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def known(operator: Caller, x: str, *people: str) -> None:
 def test_register_and_link_a_card_and_complete_onboarding(
     site: DeployedSite, operator: Caller, x: str, gate: str
 ) -> None:
-    """F01 to F07, F24, F41, F42: from the manufacturer's box into somebody's hand, by its number, in one step."""
+    """From the manufacturer's box into somebody's hand, by its number, in one step."""
     number, person = f"04{x}{x}80"[:20], f"p-{x}"
     operator.do("POST", "people", {"person": person, "name": "Ada"})
     operator.do("POST", f"people/{person}/permissions", {"group": f"g-{x}"})
@@ -65,7 +65,7 @@ def test_register_and_link_a_card_and_complete_onboarding(
 
 
 def test_loss_and_replacement(site: DeployedSite, operator: Caller, x: str, gate: str) -> None:
-    """F09, F11: lost at night, reported by a guard; replaced by day; found again, and still worth nothing."""
+    """Lost at night, reported by a guard; replaced by day; found again, and still worth nothing."""
     person, lost, new = f"p-{x}", card_id(x), card_id(x, 2)
     known(operator, x, person)
     operator.do("POST", "cards", {"cards": [{"card": lost}, {"card": new}]})
@@ -85,7 +85,7 @@ def test_loss_and_replacement(site: DeployedSite, operator: Caller, x: str, gate
 
 
 def test_life_of_a_card_from_hand_to_hand(site: DeployedSite, operator: Caller, x: str, gate: str) -> None:
-    """F03, F08, F10: given back and issued to the next, over and working again, revoked and destroyed for good."""
+    """Given back and issued to the next, over and working again, revoked and destroyed for good."""
     ada, bob, card = f"ada-{x}", f"bob-{x}", card_id(x)
     known(operator, x, ada, bob)
     operator.do("POST", "cards", {"cards": [{"card": card}]})
@@ -120,7 +120,7 @@ def test_person_who_gets_a_second_card_keeps_one(site: DeployedSite, operator: C
 
 
 def test_coming_and_going_of_a_person(site: DeployedSite, operator: Caller, x: str, gate: str) -> None:
-    """F04, F12, F16: not before they are onboarded, not after they have left, and nothing is issued to who left."""
+    """Not before they are onboarded, not after they have left, and nothing is issued to who left."""
     person, card = f"p-{x}", card_id(x)
     operator.do("POST", "people", {"person": person, "name": "Ada"})
     operator.do("POST", f"people/{person}/permissions", {"group": f"g-{x}"})
@@ -137,7 +137,7 @@ def test_coming_and_going_of_a_person(site: DeployedSite, operator: Caller, x: s
 
 
 def test_entering_and_leaving(site: DeployedSite, operator: Caller, x: str, gate: str) -> None:
-    """F13 to F17, F19: in once, not twice without going out; a card that is refused at the way in never holds at it."""
+    """In once, not twice without going out; a card that is refused at the way in never holds at it."""
     person, card, guard = f"p-{x}", card_id(x), site.staff(Role.GUARD)
     known(operator, x, person)
     operator.do("POST", "cards", {"cards": [{"card": card}]})
@@ -162,7 +162,7 @@ def test_entering_and_leaving(site: DeployedSite, operator: Caller, x: str, gate
 
 
 def test_evacuation_list_empties_as_everyone_leaves(site: DeployedSite, operator: Caller, x: str, gate: str) -> None:
-    """F18, F20: sixty people inside by name over several pages; they leave within seconds, and nobody is left over."""
+    """Sixty people inside by name over several pages; they leave within seconds, and nobody is left over."""
     people = [f"p{number:02}-{x}" for number in range(60)]
     known(operator, x, *people)
     device, guard, building = site.controller(gate), site.staff(Role.GUARD), f"buildings/b-{x}/occupancy"
@@ -185,7 +185,7 @@ def test_evacuation_list_empties_as_everyone_leaves(site: DeployedSite, operator
 def test_reader_of_a_machine_is_used_and_moves_nobody(
     site: DeployedSite, administrator: Caller, operator: Caller, x: str, gate: str
 ) -> None:
-    """F21: a card at a vending machine is usage, and takes nobody out of the building."""
+    """A card at a vending machine is usage, and takes nobody out of the building."""
     known(operator, x, f"p-{x}")
     administrator.do("PUT", f"doors/snacks-{x}", {"name": "Snacks"})
     device = site.controller(gate, f"snacks-{x}")
@@ -198,7 +198,7 @@ def test_reader_of_a_machine_is_used_and_moves_nobody(
 
 
 def test_auditor_reads_usage_and_is_read_about(site: DeployedSite, operator: Caller, x: str, gate: str) -> None:
-    """F22: page by page, in a role of its own; each page read stands in the audit, and nobody else reads any."""
+    """Page by page, in a role of its own; each page read stands in the audit, and nobody else reads any."""
     person, auditor = f"p-{x}", site.staff(Role.AUDITOR)
     known(operator, x, person)
     device = site.controller(gate)
@@ -225,7 +225,7 @@ def test_auditor_reads_usage_and_is_read_about(site: DeployedSite, operator: Cal
 
 
 def test_issued_cards_are_listed_page_by_page(operator: Caller, x: str) -> None:
-    """F23: each once, whatever the size of the pages, and none in another state."""
+    """Each once, whatever the size of the pages, and none in another state."""
     cards = [card_id(x, number) for number in range(1, 4)]
     operator.do("POST", "cards", {"cards": [{"card": card} for card in cards]})
     operator.do("POST", "people", {"person": f"p-{x}", "name": "Ada"})
@@ -238,7 +238,7 @@ def test_issued_cards_are_listed_page_by_page(operator: Caller, x: str) -> None:
 
 
 def test_demo_site_is_there_from_the_start(site: DeployedSite, administrator: Caller) -> None:
-    """F25, F44: places, people, cards and rights, put there by requests that stand in the audit."""
+    """Places, people, cards and rights, put there by requests that stand in the audit."""
     assert administrator.get("buildings/hq")["name"] == "Headquarters"
     assert {"hq-turnstile", "hq-office", "hq-lab"} <= {door["door"] for door in administrator.all("doors")}
     (alice,) = (each for each in administrator.all("people", prefix="alice") if each["person"] == "alice")

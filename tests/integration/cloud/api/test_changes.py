@@ -102,7 +102,7 @@ def test_number_that_is_none_is_refused_without_being_repeated(desk: Desk, log: 
 
 
 def test_same_key_and_body_is_answered_again_and_stored_once(desk: Desk) -> None:
-    """A retry after a lost answer does nothing new, and says so (W10)."""
+    """A retry after a lost answer does nothing new, and says so."""
     first = desk.change("POST", "/people", {"person": "p-1", "name": "A"}, key="k")
     stored = desk.place.stored(object_name(desk.site, first.body["request"]))
 
@@ -232,7 +232,7 @@ def test_status_that_is_ahead_of_us_is_not_set_back(desk: Desk) -> None:
 
 
 def test_bucket_that_refuses_is_no_replay(desk: Desk) -> None:
-    """A fault of the store is told as one, and nothing is claimed to be stored (W11)."""
+    """A fault of the store is told as one, and nothing is claimed to be stored."""
     backend = replace(
         connect(desk.place.variables, desk.place.access),
         requests=RequestStore("no-such-bucket", desk.place.s3),
@@ -294,7 +294,7 @@ PERSON = {"person": "p-1", "name": "A"}
 def test_bad_input_is_refused_and_nothing_is_stored(
     desk: Desk, method: str, target: str, body: Any, headers: dict[str, str], expected: tuple[int, str]
 ) -> None:
-    """Each row is a 4xx problem, and leaves the bucket as it was (W01)."""
+    """Each row is a 4xx problem, and leaves the bucket as it was."""
     answer = desk.change(method, target, body, headers=headers)
 
     assert (answer.status, answer.kind) == expected

@@ -28,7 +28,7 @@ def test_call_is_one_line(desk: Desk, log: io.StringIO) -> None:
 
 
 def test_line_holds_nothing_of_the_call_itself(desk: Desk, log: io.StringIO) -> None:
-    """No body, no name, no number, no token, no path; whether it is accepted or refused (W37)."""
+    """No body, no name, no number, no token, no path; whether it is accepted or refused."""
     desk.change("POST", "/people", {"person": "p-secret", "name": "Ada Lovelace", "email": "ada@example.org"})
     desk.change("POST", "/people", {"person": "p-secret", "name": 7, "uid": UID})
     desk.change("POST", "/cards", {"cards": [{"uid": UID, "label": "L-000123"}]})

@@ -178,7 +178,7 @@ def test_lookup_of_what_is_no_card_is_refused(desk: Desk, body: Any, expected: t
     ],
 )
 def test_what_is_unknown_is_not_found(desk: Desk, target: str, kind: str) -> None:
-    """Never an empty answer that looks like knowledge (W25)."""
+    """Never an empty answer that looks like knowledge."""
     answer = desk.read(target)
 
     assert (answer.status, answer.kind) == (404, kind)
@@ -390,7 +390,7 @@ def test_role_everywhere_shows_all_sites(place: ApiPlace) -> None:
 def test_role_counts_while_granted_and_named(
     desk: Desk, valid_from: str | None, valid_until: str | None, groups: tuple[Role, ...], status: int
 ) -> None:
-    """The table says when and where, the identity provider must name it too (W23)."""
+    """The table says when and where, the identity provider must name it too."""
     staff = Staff(f"{desk.site}-x", groups)
     desk.place.grant(staff.subject, Role.GUARD, desk.site, valid_from=valid_from, valid_until=valid_until)
 
@@ -440,7 +440,7 @@ def crowd(place: ApiPlace) -> Desk:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limits=st.lists(st.integers(1, 30), min_size=1, max_size=5), prefix=st.sampled_from(["", "a", "b-1", "c"]))
 def test_pages_hold_everything_once(crowd: Desk, limits: list[int], prefix: str) -> None:
-    """However a list is cut, its pages come to the whole in order, without a gap or a repetition (W26)."""
+    """However a list is cut, its pages come to the whole in order, without a gap or a repetition."""
     expected = sorted(f"{'ab'[number % 2]}-{number:02}" for number in range(23))
     query = f"&prefix={prefix}" if prefix else ""
     found: list[str] = []
@@ -488,7 +488,7 @@ def test_list_goes_not_on_without_the_key_of_cursors(crowd: Desk) -> None:
 
 
 def test_table_that_does_not_answer_is_no_empty_list(crowd: Desk) -> None:
-    """A fault is never told as nothing (W16)."""
+    """A fault is never told as nothing."""
     gone = AwsAccess("http://127.0.0.1:9", crowd.place.access.region, "x", "x")
     service = serve(Function.READ, connect(crowd.place.variables, gone))
 
@@ -508,7 +508,7 @@ def test_item_that_is_not_ours_is_an_error_without_its_content(desk: Desk, log: 
 
 
 def test_no_reading_scans_the_table(filled: Desk) -> None:
-    """Every list is one partition; whatever the table holds beside it costs nothing (W26)."""
+    """Every list is one partition; whatever the table holds beside it costs nothing."""
     dynamodb = filled.place.access.dynamodb()
     called: list[str] = []
     dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: called.append(model.name))

@@ -50,7 +50,7 @@ def _status(desk: Desk, route: Route, staff: Staff) -> int:
 
 @pytest.mark.parametrize("route", BELOW_A_SITE, ids=lambda route: route.operation)
 def test_only_the_roles_that_may_are_let_in(desk: Desk, route: Route) -> None:
-    """Each role alone: the one is answered (or told what is unknown), the other gets 403 (W23)."""
+    """Each role alone: the one is answered (or told what is unknown), the other gets 403."""
     for role in Role:
         allowed = route.operation in EXPECTED[role] | EXPECTED[Role.VIEWER]
 
