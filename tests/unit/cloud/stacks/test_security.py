@@ -160,7 +160,11 @@ def test_staff_sign_in_with_two_factors_and_short_tokens() -> None:
     assert pool["Policies"]["PasswordPolicy"]["MinimumLength"] >= 12
     client = resource("identity.yaml", "Client").properties
     assert client["GenerateSecret"] is False
-    assert client["AllowedOAuthFlows"] == ["code"]
+    nothing = {"Ref": "AWS::NoValue"}
+    assert client["AllowedOAuthFlows"] == {"Fn::If": ["HasPage", ["code"], nothing]}
+    for name, where in (("CallbackURLs", "CallbackUrls"), ("LogoutURLs", "LogoutUrls")):
+        assert client[name] == {"Fn::If": ["HasPage", {"Ref": where}, nothing]}
+        assert template("root.yaml")["Parameters"][where]["Default"] == ""
     assert client["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert client["TokenValidityUnits"] == {"AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "hours"}
