@@ -21,11 +21,11 @@ from cloud.adapters.entities import EntityStore
 from cloud.contract.records import Record
 from cloud.domain import keys
 from cloud.domain.alarms import Alarm, rejected_alarm
-from cloud.domain.delays import seconds_of
 from cloud.domain.gathering import Counts, Group, NewEvent, StreamName, gather, stream_names, to_compare
 from cloud.domain.intake import Arrival, Reason, Refused, event_fields, event_key, is_device, read_record
 from cloud.domain.outcome import Item
 from cloud.domain.streams import Stream
+from cloud.domain.times import moment_s
 from cloud.errors import CloudError, Conflict
 
 MAX_EVENTS_TOGETHER: Final = 2000
@@ -209,4 +209,4 @@ def _groups(accepted: Group) -> Iterator[Group]:
 
 
 def _is_news(last_seen: str | None, at: str) -> bool:
-    return last_seen is None or seconds_of(at) - seconds_of(last_seen) >= SEEN_EVERY_S
+    return last_seen is None or moment_s(at) - moment_s(last_seen) >= SEEN_EVERY_S

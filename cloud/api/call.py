@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cloud.adapters.entities import EntityStore
+from cloud.adapters.new_items import NewItems
 from cloud.adapters.secrets import SiteSecrets
 from cloud.api.answers import Answer
 from cloud.api.caller import Caller
@@ -12,7 +13,7 @@ from cloud.api.cursors import CursorError, seal, unseal
 from cloud.api.parameters import DEFAULT_LIMIT
 from cloud.api.problems import Problem
 from cloud.api.route import Route
-from cloud.api.store import NewItems, RequestStore
+from cloud.api.store import RequestStore
 from cloud.domain.keys import Key
 from cloud.domain.outcome import Item
 from cloud.domain.roles import Role, RoleGrant

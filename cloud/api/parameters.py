@@ -15,7 +15,7 @@ DEFAULT_LIMIT: Final = 50
 MAX_CURSOR_CHARS: Final = 1024
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
 _MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-_CURSOR: Final = re.compile(r"[A-Za-z0-9_-]{1,1024}")
+_CURSOR: Final = re.compile(f"[A-Za-z0-9_-]{{1,{MAX_CURSOR_CHARS}}}")
 _INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 
 

@@ -1,6 +1,5 @@
 """The table of all routes: what there is, who may ask for it, and which function answers. Nothing is called here."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from cloud.api import answers, record_answers
@@ -213,4 +212,3 @@ _RECORDS: Final = (
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_CALLER, *_PEOPLE, *_CARDS, *_PLACES, *_DEVICES_AND_STAFF, *_RECORDS)
-BY_OPERATION: Final[Mapping[str, Route]] = {route.operation: route for route in ROUTES}

@@ -1,19 +1,14 @@
-"""What the API writes: requests, which are never changed, and items that are not there yet. Nothing is overwritten."""
+"""Where the API stores requests, which are never changed. Nothing is overwritten."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from cloud.adapters.aws import AwsError, aws_errors
-from cloud.adapters.entities import key_attributes, to_attributes
-from cloud.domain.keys import Key
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-_ITEM_VERSION: Final = 1
 _TAKEN: Final = "PreconditionFailed"
 _BUSY: Final = "ConditionalRequestConflict"
 """Two conditional puts of one name met; S3 asks to try again, and then one of them is told that the name is taken."""
@@ -60,25 +55,3 @@ class RequestStore:
             if error.code in _MISSING:
                 return None
             raise
-
-
-class NewItems:
-    """Items of the table that are not there yet."""
-
-    def __init__(self, table: str, dynamodb: "DynamoDBClient") -> None:
-        self._table = table
-        self._dynamodb = dynamodb
-
-    def put(self, key: Key, fields: Mapping[str, Any]) -> bool:
-        """Put an item; False when something lies there already. Raises AwsError."""
-        item = {**to_attributes({**fields, "v": _ITEM_VERSION, "rev": 1}), **key_attributes(key)}
-        try:
-            with aws_errors():
-                self._dynamodb.put_item(
-                    TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
-                )
-        except AwsError as error:
-            if error.code == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True

@@ -25,26 +25,29 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What our own code was seen to use, per event or record."""
+    """What our own code was seen to use. Milliseconds are those of one whole processor."""
 
     event_bytes: int
-    """In its canonical form, in a record of one."""
+    """In its canonical form: a grant, an opening and a closing, on average."""
     record_bytes: int
-    """Of a packed record with `events_per_record` events."""
+    """Of a packed record with one or two of them."""
     archived_bytes: int
     """Of an event in the archive, compressed."""
     stored_bytes: int
-    """Of an event's item in the table; its copy in the index of a person's events comes on top."""
-    write_units: float
-    """Of the table for an event, indexes and presence included."""
-    read_units: float
-    consumer_ms: float
-    """Of a consumer with 512 MB, per event."""
+    """Of an event's item in the table, with its copy in the index of a person's events where there is one."""
+    event_write_units: float
+    """Of the table for an event and whom it moves, indexes included."""
+    record_write_units: float
+    """Beside those of its events: what has arrived of its controller."""
+    record_read_units: float
+    event_ms: float
+    """Of the consumer."""
+    call_ms: float
+    """Of the consumer, however many records it is handed."""
     transform_ms: float
+    """Of the transform, per event."""
     change_write_units: float
     """Of the table for a change of the back office."""
-    change_ms: float
-    """Of all functions together, per change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,10 @@ class Assumed:
     event_days: int = 90
     """Until an event leaves the table."""
     archive_days: int = 400
-    memory_gb: float = 0.5
+    change_ms: float = 150.0
+    """Of all functions together, per change, waits included."""
+    processor_gb: float = 1.769
+    """Memory that comes with one whole processor: a function with less works longer, for the same GB seconds."""
     log_bytes_per_call: int = 700
     queues: int = 8
     polls_per_queue_s: float = 5 / 20
@@ -96,9 +102,10 @@ def monthly(fleet: Fleet, measured: Measured, assumed: Assumed) -> Mapping[str, 
     scheduled = _SECONDS / 60 + fleet.sites * _SECONDS / 300
     calls = consumed + min(records, flushes) + 4 * changes + assumed.api_requests_per_change * changes + scheduled
     polls = fleet.doors * _SECONDS / assumed.poll_s
-    busy_s = (events * (measured.consumer_ms + measured.transform_ms) + changes * measured.change_ms) / 1000
+    consumer_ms = events * measured.event_ms + consumed * measured.call_ms
+    busy_s = (consumer_ms + events * measured.transform_ms + changes * assumed.change_ms) / 1000
     archived = fleet.doors * fleet.events_per_day * assumed.archive_days * measured.archived_bytes
-    stored = fleet.doors * fleet.events_per_day * assumed.event_days * 2 * measured.stored_bytes
+    stored = fleet.doors * fleet.events_per_day * assumed.event_days * measured.stored_bytes
     return {
         "shard": shards * _HOURS,
         "shard_retention": shards * _HOURS,
@@ -106,12 +113,14 @@ def monthly(fleet: Fleet, measured: Measured, assumed: Assumed) -> Mapping[str, 
         "firehose_gb": firehose,
         "firehose_partition_gb": events * measured.event_bytes / _GB,
         "firehose_objects": min(records, flushes),
-        "write_units": events * measured.write_units + changes * measured.change_write_units,
-        "read_units": events * measured.read_units + polls,
+        "write_units": events * measured.event_write_units
+        + records * measured.record_write_units
+        + changes * measured.change_write_units,
+        "read_units": records * measured.record_read_units + polls,
         "table_gb": stored / _GB,
         "table_recovery_gb": stored / _GB,
         "invocations": calls,
-        "gb_seconds": busy_s * assumed.memory_gb,
+        "gb_seconds": busy_s * assumed.processor_gb,
         "bucket_gb": archived / _GB,
         "bucket_puts": min(records, flushes) + changes,
         "bucket_gets": 2 * changes + fleet.doors * assumed.snapshots_per_month,

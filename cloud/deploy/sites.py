@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
-from cloud.adapters.entities import key_attributes, to_attributes
+from cloud.adapters.aws import AwsAccess
 from cloud.adapters.keys import SiteKeys
 from cloud.adapters.list_store import ListStore
+from cloud.adapters.new_items import NewItems
 from cloud.adapters.publisher import Publisher
 from cloud.adapters.secrets import site_secret
 from cloud.deploy.plan import SitePlan
@@ -63,18 +63,6 @@ def ensure_site(
         key = Ed25519PrivateKey.from_private_bytes(sign)
         publisher = Publisher(store, key, clock=first.clock) if first.clock else Publisher(store, key)
         publisher.publish(first.items)
-    _ensure_entry(access, outputs["TableName"], site)
-
-
-def _ensure_entry(access: AwsAccess, table: str, site: SitePlan) -> None:
-    fields = {
-        "g2pk": _LISTING, "g2sk": site.id, "v": 1, "rev": 1, "site": site.id, "name": site.name, "zone": site.zone,
-    }  # fmt: skip
-    item = {**to_attributes(fields), **key_attributes(keys.site(site.id))}
-    try:
-        with aws_errors():
-            access.dynamodb().put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
-    except AwsError as error:
-        # It is the staff's by now.
-        if error.code != "ConditionalCheckFailedException":
-            raise
+    # One that is there is the staff's by now.
+    fields = {"g2pk": _LISTING, "g2sk": site.id, "site": site.id, "name": site.name, "zone": site.zone}
+    NewItems(outputs["TableName"], access.dynamodb()).put(keys.site(site.id), fields)

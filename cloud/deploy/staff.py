@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
-from cloud.adapters.entities import key_attributes, to_attributes
+from cloud.adapters.new_items import NewItems
 from cloud.contract.itemcodec import instant_text
 from cloud.domain.roles import Role
 from cloud.domain.rules.entities import StaffRole
@@ -81,12 +81,5 @@ def _ensure_grant(access: AwsAccess, table: str, member: Member, subject: str) -
         valid_from=instant_text(int(time.time())),
         granted_by=GRANTED_BY,
     )
-    fields = {**grant.fields(member.site), "v": 1, "rev": 1}
-    item = {**to_attributes(fields), **key_attributes(grant.key(member.site, grant.id))}
-    try:
-        with aws_errors():
-            access.dynamodb().put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
-    except AwsError as error:
-        # It may have been ended since: a deployment does not bring back what an administrator took away.
-        if error.code != "ConditionalCheckFailedException":
-            raise
+    # One that is there may have been ended since: a deployment does not bring back what an administrator took away.
+    NewItems(table, access.dynamodb()).put(grant.key(member.site, grant.id), grant.fields(member.site))

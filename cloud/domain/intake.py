@@ -16,9 +16,10 @@ from cloud.contract.errors import ContractError, SignatureInvalidError, UnknownV
 from cloud.contract.events import Event, EventType
 from cloud.contract.records import Record, unpack
 from cloud.domain import keys
-from cloud.domain.delays import delay_of, seconds_of
+from cloud.domain.delays import delay_of
 from cloud.domain.keys import Key
 from cloud.domain.presence import Fact, FactKind
+from cloud.domain.times import moment_s
 
 _DAY_S: Final = 86_400
 _REGISTERED: Final = "registered"
@@ -114,7 +115,7 @@ def event_fields(event: Event, arrived_at: str, keep_days: int) -> dict[str, Any
         "event": event.wire().decode("utf-8"),
         "arrived_at": arrived_at,
         "delay": delay_of(event.at, arrived_at).value,
-        "expires": int(seconds_of(arrived_at)) + keep_days * _DAY_S,
+        "expires": int(moment_s(arrived_at)) + keep_days * _DAY_S,
     }
     if event.person is not None:
         fields["g1pk"], fields["g1sk"] = used_by(event.site, event.person), event_key(event)[1]

@@ -15,8 +15,8 @@ from itertools import pairwise
 from typing import Any, Final, Self
 
 from cloud.contract.events import GENESIS, Event, EventType
-from cloud.domain.delays import seconds_of
 from cloud.domain.losses import Explained, explained_by, united, without
+from cloud.domain.times import moment_s
 
 MAX_RUNS: Final = 128
 """An item of 128 runs is 25 KB. A backlog makes one run of each group of alarms in it, until it is delivered."""
@@ -182,7 +182,7 @@ def overdue(streams: Sequence[Stream], wait_s: float) -> list[tuple[Stream, Hole
         for hole in stream.holes:
             if not hole.settled:
                 parts = unexplained(stream.epoch, hole, streams)
-                if not parts or seconds_of(newest) - seconds_of(hole.since) >= wait_s:
+                if not parts or moment_s(newest) - moment_s(hole.since) >= wait_s:
                     found.append((stream, hole, parts))
     return found
 

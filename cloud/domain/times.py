@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 def moment_text(seconds: float) -> str:
     """RFC 3339 UTC with milliseconds, such as 2026-03-01T08:00:00.250Z."""
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    # Rounded first: 0.9996 s would be shown as the second before.
+    moment = datetime.fromtimestamp(round(seconds, 3), UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def moment_s(text: str) -> float:

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 
 from cloud.adapters.aws import AwsAccess
 from cloud.adapters.entities import EntityStore
+from cloud.adapters.new_items import NewItems
 from cloud.adapters.secrets import SiteSecrets
 from cloud.api import reading, records, selves
 from cloud.api.call import Backend
@@ -14,7 +15,7 @@ from cloud.api.changes import accept
 from cloud.api.route import Function
 from cloud.api.routes import ROUTES
 from cloud.api.service import Service
-from cloud.api.store import NewItems, RequestStore
+from cloud.api.store import RequestStore
 from cloud.handlers.settings import variable
 
 

@@ -16,9 +16,9 @@ from cloud.adapters.consumption import Consumption, Taken
 from cloud.adapters.consumption_outlets import AlarmTopic, RejectedRecords
 from cloud.adapters.consumption_store import ConsumptionStore
 from cloud.adapters.entities import EntityStore
-from cloud.domain.delays import arrival_text
 from cloud.domain.gathering import Counts
 from cloud.domain.intake import Arrival
+from cloud.domain.times import moment_text
 from cloud.handlers.counts import tell_counts
 from cloud.handlers.settings import variable
 
@@ -73,7 +73,7 @@ def _arrival(record: KinesisStreamRecord) -> Arrival:
         sequence=sequence,
         device=record.kinesis.partition_key,
         data=base64.b64decode(record.kinesis.data),
-        arrived_at=arrival_text(record.kinesis.approximate_arrival_timestamp),
+        arrived_at=moment_text(record.kinesis.approximate_arrival_timestamp),
     )
 
 

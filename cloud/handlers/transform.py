@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import 
 
 from cloud.contract.errors import ContractError
 from cloud.domain.archive import to_lines
-from cloud.domain.delays import arrival_text
+from cloud.domain.times import moment_text
 from cloud.handlers.counts import tell_counts
 from cloud.handlers.settings import variable
 
@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _transformed(record: KinesisFirehoseRecord, room_bytes: int) -> KinesisFirehoseDataTransformationRecord:
     try:
         # Firehose gives milliseconds.
-        lines = to_lines(base64.b64decode(record.data), arrival_text(record.approximate_arrival_timestamp / 1000))
+        lines = to_lines(base64.b64decode(record.data), moment_text(record.approximate_arrival_timestamp / 1000))
     except ContractError as error:
         logger.warning("record.unreadable", extra={"record": record.record_id, "cause": str(error)})
         return _failed(record)

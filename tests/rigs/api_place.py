@@ -19,6 +19,7 @@ from cloud.domain.intake import event_fields, event_key
 from cloud.domain.keys import Key
 from cloud.domain.roles import Role
 from cloud.local.server import LocalAws
+from tests.rigs.tables import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -140,25 +141,7 @@ def api_place(aws: LocalAws) -> Iterator[ApiPlace]:
         closing(session.client("secretsmanager", endpoint_url=aws.endpoint)) as secrets,
     ):
         table, bucket = f"cardea-{environment}", f"cardea-{environment}-requests"
-        dynamodb.create_table(
-            TableName=table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "g1pk", "g1sk", "g2pk", "g2sk")
-            ],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": index,
-                    "KeySchema": [
-                        {"AttributeName": f"{short}pk", "KeyType": "HASH"},
-                        {"AttributeName": f"{short}sk", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-                for index, short in ((keys.OWNER_INDEX, "g1"), (keys.LISTING_INDEX, "g2"))
-            ],
-        )
+        create_table(dynamodb, table)
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         secrets.create_secret(Name=f"cardea/{environment}/api/cursor", SecretString="c0" * 32)
         yield ApiPlace(environment, table, bucket, access, dynamodb, s3, secrets)

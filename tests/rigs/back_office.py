@@ -33,6 +33,7 @@ from cloud.domain.rules.place_entities import Area, Door, Group, Holidays, Sched
 from cloud.domain.times import moment_text
 from cloud.handlers import processor, router
 from cloud.local.server import REGION, ROOT_KEY, LocalAws
+from tests.rigs.tables import create_table
 
 ENVIRONMENT: Final = "test"
 ADMINISTRATOR: Final = "adm-1"
@@ -325,24 +326,7 @@ def offices(aws: LocalAws) -> Iterator[Offices]:
     """A fresh environment."""
     access = AwsAccess(aws.endpoint, REGION, ROOT_KEY, ROOT_KEY)
     name = f"office-{secrets.token_hex(4)}"
-    names = ("pk", "sk", "g1pk", "g1sk", "g2pk", "g2sk")
-    access.dynamodb().create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in names],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": f"gsi{number}",
-                "KeySchema": [
-                    {"AttributeName": f"g{number}pk", "KeyType": "HASH"},
-                    {"AttributeName": f"g{number}sk", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for number in (1, 2)
-        ],
-    )
+    create_table(access.dynamodb(), name)
     for bucket in (f"{name}-requests", f"{name}-lists"):
         access.s3().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     sqs, sns = client_of(access, "sqs"), access.sns()

@@ -15,14 +15,15 @@ from cloud.adapters.consumption import Consumption, Taken
 from cloud.adapters.consumption_gaps import GapWatch
 from cloud.adapters.entities import EntityStore, key_attributes, to_attributes
 from cloud.domain import keys
-from cloud.domain.delays import arrival_text
 from cloud.domain.intake import Arrival, used_by
 from cloud.domain.keys import OWNER_INDEX, Key
 from cloud.domain.outcome import Item
 from cloud.domain.presence import inside
+from cloud.domain.times import moment_text
 from cloud.handlers import consumer, gaps
 from cloud.local.server import REGION, ROOT_KEY, LocalAws
 from tests.rigs.histories import START_S, Device
+from tests.rigs.tables import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -104,7 +105,7 @@ class FastPath:
         """The record as the next one on the stream, so many seconds after the device began."""
         self._sequence += 1
         name = device if isinstance(device, str) else device.name
-        return Arrival("shardId-000000000000", f"{self._sequence:020d}", name, data, arrival_text(START_S + after_s))
+        return Arrival("shardId-000000000000", f"{self._sequence:020d}", name, data, moment_text(START_S + after_s))
 
     def take(self, *arrivals: Arrival) -> Taken:
         """Take records as one batch."""
@@ -158,24 +159,7 @@ def fast_path(aws: LocalAws) -> Iterator[FastPath]:
     name = f"fast-{uuid4().hex[:12]}"
     access, sqs = _kept_access(aws.endpoint), _sqs(aws.endpoint)
     dynamodb, sns, s3 = access.dynamodb(), access.sns(), access.s3()
-    names = ("pk", "sk", "g1pk", "g1sk", "g2pk", "g2sk")
-    dynamodb.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in names],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": f"gsi{number}",
-                "KeySchema": [
-                    {"AttributeName": f"g{number}pk", "KeyType": "HASH"},
-                    {"AttributeName": f"g{number}sk", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for number in (1, 2)
-        ],
-    )
+    create_table(dynamodb, name)
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     topic = sns.create_topic(Name=name)["TopicArn"]
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]

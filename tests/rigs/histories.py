@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud.contract.events import GENESIS, Event, EventType, event_id
 from cloud.contract.records import pack
-from cloud.domain.delays import arrival_text, seconds_of
+from cloud.domain.times import moment_s, moment_text
 from tests.rigs.wire import KEY
 
-START_S = seconds_of("2026-03-01T08:00:00.000Z")
+START_S = moment_s("2026-03-01T08:00:00.000Z")
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Device:
             seq=seq,
             prev=self.events[-1].chain_hash() if self.events else GENESIS,
             type=kind,
-            at=arrival_text(self.start_s + seq if at_s is None else at_s),
+            at=moment_text(self.start_s + seq if at_s is None else at_s),
             clock="synced",
             boot="boot-1",
             mono_ms=seq * 1000,

@@ -132,6 +132,8 @@ class Device(Entity):
     keys: tuple[str, ...] = ()
     """Ed25519 public keys in hex; none: nothing that it sends is believed."""
     doors: tuple[str, ...] = ()
+    last_seen: str | None = None
+    """When it was last heard of, as the consumer of the stream says: kept, so that it is known of one that is gone."""
 
     @classmethod
     def key(cls, site: str, name: str) -> Key:  # noqa: ARG003 - the same at every site

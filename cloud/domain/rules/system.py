@@ -19,7 +19,8 @@ def register_device(draft: Draft, asked: Asked, content: RegisterDevice) -> Step
     doors = tuple(dict.fromkeys(content.doors))
     registered = DeviceStatus.REGISTERED
     since = before.changed_at if before is not None and before.status is registered else asked.at
-    device = Device(content.device, draft.site, registered, since, tuple(content.keys), doors)
+    seen = None if before is None else before.last_seen
+    device = Device(content.device, draft.site, registered, since, tuple(content.keys), doors, seen)
     yield from check_references(draft, () if before is None else before.references(), device.references())
     draft.put(device)
     return {"device": device.device, "status": registered.value, "doors": list(doors)}

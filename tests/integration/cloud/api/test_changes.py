@@ -15,7 +15,7 @@ from cloud.api.caller import Caller
 from cloud.api.changes import accept
 from cloud.api.record_answers import Accepted
 from cloud.api.route import Function, Route
-from cloud.api.routes import BY_OPERATION, ROUTES
+from cloud.api.routes import ROUTES
 from cloud.api.store import RequestStore
 from cloud.domain import keys
 from cloud.domain.envelope import object_name, read_envelope, request_id
@@ -145,7 +145,7 @@ def test_key_of_somebody_else_is_another_key(desk: Desk) -> None:
 def test_same_key_at_the_same_time_is_one_request(desk: Desk) -> None:
     """Of calls that meet, one stores; all are told the same request."""
     backend = connect(desk.place.variables, desk.place.access)
-    route = BY_OPERATION["createPerson"]
+    (route,) = (each for each in ROUTES if each.operation == "createPerson")
     at_once = threading.Barrier(4)
     answers: list[Accepted] = []
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from cloud.adapters.aws import AwsAccess
 from cloud.adapters.entities import EntityStore
+from cloud.adapters.new_items import NewItems
 from cloud.api.route import Function
 from cloud.api.routes import ROUTES
-from cloud.api.store import NewItems
 from cloud.domain import keys
 from cloud.domain.roles import EVERY_SITE, Role
 from cloud.handlers import api_read

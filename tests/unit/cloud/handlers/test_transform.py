@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from cloud.domain.delays import seconds_of
+from cloud.domain.times import moment_s
 from cloud.handlers import transform
 from tests.rigs.histories import Device
 
-ARRIVED_MS = int(seconds_of("2026-03-01T23:59:59.500Z") * 1000)
+ARRIVED_MS = int(moment_s("2026-03-01T23:59:59.500Z") * 1000)
 
 
 @pytest.fixture(autouse=True)

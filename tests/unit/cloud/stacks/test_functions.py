@@ -86,6 +86,12 @@ def test_import_takes_longer_and_is_hidden_longer() -> None:
     """The one family whose times are not the defaults keeps the same rule."""
     parameters = resource("requests.yaml", "Imports").properties["Parameters"]
     assert int(parameters["VisibilitySeconds"]) >= 6 * int(parameters["TimeoutSeconds"])
+    assert parameters["BatchSize"] == "1"
+
+
+def test_snapshots_have_room_for_the_largest_list() -> None:
+    """620 MB were seen with 250,000 cards and persons; half as much again must fit."""
+    assert resource("fastpath.yaml", "Snapshots").properties["MemorySize"] >= 1.5 * 620
 
 
 @pytest.mark.parametrize("queue", QUEUES, ids=str)

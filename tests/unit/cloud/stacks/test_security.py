@@ -128,6 +128,37 @@ def test_no_role_may_do_what_no_function_of_ours_does() -> None:
     }
 
 
+TABLE = {
+    "api.yaml:ReadRole": "BatchGetItem GetItem PutItem Query",
+    "api.yaml:ChangeRole": "GetItem PutItem Query",
+    "fastpath.yaml:ConsumerRole": "BatchGetItem BatchWriteItem GetItem PutItem UpdateItem",
+    "fastpath.yaml:GapsRole": "GetItem PutItem Query",
+    "fastpath.yaml:SnapshotsRole": "BatchWriteItem GetItem PutItem Query",
+    "requests.yaml:RouterRole": "GetItem PutItem",
+    "processor.yaml:ProcessorRole": "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem",
+}
+"""What each function's code calls, and no more; that it suffices is shown by the tests of the deployed functions."""
+
+
+def test_functions_do_no_more_with_the_table_than_their_code() -> None:
+    """Nor does any read an index that it does not need."""
+    found: dict[str, set[str]] = {}
+    indexes: set[tuple[str, str]] = set()
+    for statement in statements():
+        actions = {action.removeprefix("dynamodb:") for action in statement.actions if action.startswith("dynamodb:")}
+        if actions:
+            found.setdefault(str(statement.role), set()).update(actions)
+            names = (each.rpartition("/index/")[2] for each in statement.resources if "/index/" in each)
+            indexes |= {(str(statement.role), name) for name in names}
+    assert found == {role: set(actions.split()) for role, actions in TABLE.items()}
+    assert indexes == {
+        ("api.yaml:ReadRole", "gsi1"),
+        ("api.yaml:ReadRole", "gsi2"),
+        ("fastpath.yaml:GapsRole", "gsi1"),
+        ("fastpath.yaml:SnapshotsRole", "gsi2"),
+    }
+
+
 def test_secrets_are_read_by_those_who_need_them() -> None:
     """Signing keys by who signs lists, card hashes by who takes card numbers, the cursor's by who pages."""
     readers: dict[str, set[str]] = {}

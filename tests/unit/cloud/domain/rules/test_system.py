@@ -39,6 +39,17 @@ def test_retired_device_is_believed_no_more(site: EntityStore) -> None:
     assert site.item(Device, "c1")["status"] == "registered"
 
 
+def test_what_is_known_of_a_stolen_controller_stays(site: EntityStore) -> None:
+    """When it was last heard of is written beside these rules, and asked for when it is gone."""
+    site.must("device.register", {"device": "c1", "keys": [KEY]})
+    key = Device.key(SITE, "c1")
+    site.items[key] = {**site.items[key], "last_seen": "2026-03-01T08:00:00.000Z"}
+    site.must("device.retire", {"device": "c1"})
+    assert site.item(Device, "c1")["last_seen"] == "2026-03-01T08:00:00.000Z"
+    site.must("device.register", {"device": "c1", "keys": [OTHER_KEY]})
+    assert site.item(Device, "c1")["last_seen"] == "2026-03-01T08:00:00.000Z"
+
+
 def test_device_of_another_site_is_out_of_reach(site: EntityStore) -> None:
     """An administrator here can't take over a controller there, nor retire it."""
     site.must("device.register", {"device": "c1", "keys": [KEY]})
