@@ -27,7 +27,7 @@ class Imported:
     people: int
     """Rows that were applied."""
     problems: tuple[Mapping[str, Any], ...] = field(default=())
-    """Rows that could not be, as far as the service names them: line, column, text."""
+    """Rows that could not be, as far as the service names them: line, column, detail."""
 
 
 def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

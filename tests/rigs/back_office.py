@@ -34,6 +34,7 @@ from cloud.domain.times import moment_text
 from cloud.handlers import processor, router
 from cloud.local.server import REGION, ROOT_KEY, LocalAws
 from tests.rigs.tables import create_table
+from tests.rigs.topic_queue import TopicQueue
 
 ENVIRONMENT: Final = "test"
 ADMINISTRATOR: Final = "adm-1"
@@ -69,7 +70,7 @@ class Offices:
     requests_bucket: str
     lists_bucket: str
     topic_prefix: str
-    queue_url: str
+    topics: TopicQueue
     """Subscribed to the topics of all families."""
 
     @property
@@ -95,16 +96,7 @@ class Offices:
 
     def published(self, least: int = 0) -> list[dict[str, Any]]:
         """The messages that the topics got since the last time, as a queue hands them to Lambda; waits for `least`."""
-        found: list[dict[str, Any]] = []
-        sqs = client_of(self.access, "sqs")
-        while True:
-            wait_s = 10 if len(found) < least else 0
-            got = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s)
-            if not got.get("Messages"):
-                return found
-            for message in got["Messages"]:
-                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-                found.append(sqs_record(message["Body"]))
+        return [sqs_record(body) for body in self.topics.take(least)]
 
 
 @dataclass
@@ -329,15 +321,8 @@ def offices(aws: LocalAws) -> Iterator[Offices]:
     create_table(access.dynamodb(), name)
     for bucket in (f"{name}-requests", f"{name}-lists"):
         access.s3().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    sqs, sns = client_of(access, "sqs"), access.sns()
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    prefix = ""
-    statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Resource": arn}]})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    for each in Family:
-        topic = sns.create_topic(Name=f"{name}-{each.value}")["TopicArn"]
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        prefix = topic.removesuffix(each.value)
+    sns = access.sns()
+    topics = {each: sns.create_topic(Name=f"{name}-{each.value}")["TopicArn"] for each in Family}
+    prefix = topics[Family.CARDS].removesuffix(Family.CARDS.value)
+    queue = TopicQueue.on(access, name, list(topics.values()), raw=False)
     yield Offices(access, name, f"{name}-requests", f"{name}-lists", prefix, queue)

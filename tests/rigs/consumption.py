@@ -8,8 +8,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
-
 from cloud.adapters.aws import AwsAccess
 from cloud.adapters.consumption import Consumption, Taken
 from cloud.adapters.consumption_gaps import GapWatch
@@ -24,11 +22,13 @@ from cloud.handlers import consumer, gaps
 from cloud.local.server import REGION, ROOT_KEY, LocalAws
 from tests.rigs.histories import START_S, Device
 from tests.rigs.tables import create_table
+from tests.rigs.topic_queue import TopicQueue
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
 
 
 class KeptAccess(AwsAccess):
@@ -36,7 +36,7 @@ class KeptAccess(AwsAccess):
 
     def __init__(self, access: AwsAccess) -> None:
         super().__init__(access.endpoint, access.region, access.access_key, access.secret_key)
-        object.__setattr__(self, "_kept", {name: getattr(access, name)() for name in ("dynamodb", "s3", "sns")})
+        object.__setattr__(self, "_kept", {name: getattr(access, name)() for name in ("dynamodb", "s3", "sns", "sqs")})
 
     _kept: dict[str, Any]
 
@@ -52,15 +52,14 @@ class KeptAccess(AwsAccess):
         client: SNSClient = self._kept["sns"]
         return client
 
+    def sqs(self) -> "SQSClient":
+        client: SQSClient = self._kept["sqs"]
+        return client
+
 
 @cache
 def _kept_access(endpoint: str) -> KeptAccess:
     return KeptAccess(AwsAccess(endpoint, REGION, ROOT_KEY, ROOT_KEY))
-
-
-@cache
-def _sqs(endpoint: str) -> Any:
-    return boto3.Session(ROOT_KEY, ROOT_KEY, region_name=REGION).client("sqs", endpoint_url=endpoint)
 
 
 @dataclass
@@ -69,8 +68,7 @@ class FastPath:
 
     access: AwsAccess
     variables: Mapping[str, str]
-    queue: str
-    sqs: Any
+    queue: TopicQueue
     entities: EntityStore
     _sequence: int = 0
     _told: list[dict[str, Any]] = field(default_factory=list)
@@ -128,14 +126,8 @@ class FastPath:
 
     def alarms(self) -> list[dict[str, Any]]:
         """All that was published so far."""
-        while True:
-            answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=0)
-            messages = answer.get("Messages", [])
-            if not messages:
-                return list(self._told)
-            for message in messages:
-                self._told.append(json.loads(message["Body"]))
-                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        self._told += [json.loads(body) for body in self.queue.take()]
+        return list(self._told)
 
     def set_aside(self) -> dict[str, dict[str, Any]]:
         """The records that were rejected, by name."""
@@ -157,31 +149,15 @@ class FastPath:
 def fast_path(aws: LocalAws) -> Iterator[FastPath]:
     """A fresh one."""
     name = f"fast-{uuid4().hex[:12]}"
-    access, sqs = _kept_access(aws.endpoint), _sqs(aws.endpoint)
+    access = _kept_access(aws.endpoint)
     dynamodb, sns, s3 = access.dynamodb(), access.sns(), access.s3()
     create_table(dynamodb, name)
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     topic = sns.create_topic(Name=name)["TopicArn"]
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "sns.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-            }
-        ],
-    }
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
     variables = {
         "CARDEA_ENVIRONMENT": "test",
         "CARDEA_TABLE": name,
         "CARDEA_REJECTED_BUCKET": name,
         "CARDEA_ALARMS_TOPIC": topic,
     }
-    yield FastPath(access, variables, queue, sqs, EntityStore(name, dynamodb))
+    yield FastPath(access, variables, TopicQueue.on(access, name, [topic]), EntityStore(name, dynamodb))

@@ -37,9 +37,9 @@ from cloud.domain.lists import ItemKey, applied, index
 from cloud.domain.roles import Role
 from cloud.local.main import LocalCloudDetails
 from cloud.local.server import ACCOUNT, ROOT_KEY
-from tests.rigs.back_office import client_of
 from tests.rigs.histories import Device
 from tests.rigs.http_events import Reply
+from tests.rigs.topic_queue import TopicQueue
 from tests.rigs.waiting import wait_for
 
 PATIENCE_S: Final = 90.0
@@ -162,16 +162,12 @@ class Account:
 class AlarmQueue:
     """Somebody who is on call: all that the alarms topic tells from now on."""
 
-    queue: str
-    sqs: Any
+    queue: TopicQueue
     _told: list[dict[str, Any]] = field(default_factory=list)
 
     def told(self, **facts: Any) -> list[dict[str, Any]]:
         """The alarms so far that say this."""
-        while messages := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                self._told.append(json.loads(message["Body"]))
-                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        self._told += [json.loads(body) for body in self.queue.take()]
         return [alarm for alarm in self._told if alarm.items() >= facts.items()]
 
     @classmethod
@@ -179,14 +175,7 @@ class AlarmQueue:
         """A queue that listens to the alarms topic."""
         access = account.access
         topic = f"arn:aws:sns:{access.region}:{ACCOUNT}:cardea-{account.environment}-alarms"
-        sqs = client_of(access, "sqs")
-        queue = sqs.create_queue(QueueName=f"on-call-{secrets.token_hex(4)}")["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
-        policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]}
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
-        access.sns().subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-        return cls(queue, sqs)
+        return cls(TopicQueue.on(access, f"on-call-{secrets.token_hex(4)}", [topic]))
 
 
 class DeployedSite:
