@@ -32,6 +32,8 @@ class EventType(StrEnum):
     ACCESS_GRANTED = "access.granted"
     ACCESS_DENIED = "access.denied"
     ACCESS_NOT_TAKEN = "access.not_taken"
+    DURESS_SIGNALLED = "duress.signalled"
+    """Somebody opens the door under threat. Reserved for controllers that take PINs; the backend alarms of it today."""
     DOOR_OPENED = "door.opened"
     DOOR_CLOSED = "door.closed"
     DOOR_FORCED = "door.forced"
@@ -67,6 +69,7 @@ class EventType(StrEnum):
 
 ALARMS: Final = frozenset(
     {
+        EventType.DURESS_SIGNALLED,
         EventType.DOOR_FORCED,
         EventType.DOOR_HELD,
         EventType.INPUT_TAMPERED,

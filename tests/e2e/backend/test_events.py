@@ -176,13 +176,26 @@ def test_retired_controller_is_believed_no_longer(
     assert administrator.get(f"doors/{hall}/events")["items"] == []
 
 
-def test_forced_door_reaches_whoever_is_on_call(site: DeployedSite, on_call: AlarmQueue, x: str, hall: str) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        EventType.DOOR_FORCED,
+        EventType.DOOR_HELD,
+        EventType.INPUT_TAMPERED,
+        EventType.DURESS_SIGNALLED,
+        EventType.FIRE_ACTIVATED,
+        EventType.JOURNAL_GAP,
+    ],
+)
+def test_alarm_reaches_whoever_is_on_call(
+    site: DeployedSite, on_call: AlarmQueue, x: str, hall: str, kind: EventType
+) -> None:
     """Once, with what, where and when, and with nobody's name."""
     device = site.controller(hall)
-    event = device.add(EventType.DOOR_FORCED, door=hall, person=f"ada-{x}")
+    event = device.add(kind, door=hall, person=f"ada-{x}")
     site.send(device.name, device.record(), device.record())
     (alarm,) = wait(lambda: on_call.told(id=event.id), "the alarm")
-    assert (alarm["kind"], alarm["type"], alarm["door"], alarm["at"]) == ("event", "door.forced", hall, event.at)
+    assert (alarm["kind"], alarm["type"], alarm["door"], alarm["at"]) == ("event", kind.value, hall, event.at)
     assert f"ada-{x}" not in json.dumps(alarm)
 
 

@@ -227,5 +227,5 @@ def test_ids_follow_from_the_place() -> None:
 
 def test_alarms_are_what_a_person_should_act_on() -> None:
     """Going in and out is no alarm."""
-    assert EventType.DOOR_FORCED in ALARMS
+    assert {EventType.DOOR_FORCED, EventType.DURESS_SIGNALLED} <= ALARMS
     assert not {kind for kind in ALARMS if kind.startswith(("access.", "rex.", "agent."))}
