@@ -82,6 +82,9 @@ class DynamoListSource:
 
         Raises Transient, Permanent, ContractError, also between two of them.
         """
+        if after >= upto:
+            # The service refuses a range that ends before it begins.
+            return
         partition, first = delta_key(self._site, epoch, after + 1)
         _, last = delta_key(self._site, epoch, upto)
         client = self._session.dynamodb()

@@ -53,3 +53,9 @@ def test_an_empty_answer_of_somebody_else_is_a_transport_fault(answer: Mapping[s
     assert caught.value.kind is FailureKind.TRANSPORT
     with pytest.raises(Transient):
         list(source(answer).deltas(1, 0, 5))
+
+
+def test_no_version_after_the_newest_is_no_question_to_the_service() -> None:
+    """It refuses a range that ends before it begins; a list that is complete has no deltas to come."""
+    unasked = source({})
+    assert list(unasked.deltas(1, 5, 5)) == []

@@ -267,4 +267,5 @@ def test_outages_leave_no_thread_behind() -> None:
             bus.release()
             wait_for(lambda: run.worker.ready, "recovery")
         assert len(device_threads()) == 1
-        assert run.changes() == [False, True] * 3
+        # The worker is ready a moment before it says so.
+        wait_for(lambda: run.changes() == [False, True] * 3, "each change to be told")
