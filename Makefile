@@ -4,6 +4,8 @@
 PYTHON ?= python3
 PORT ?= 8600
 FUZZ ?= 10
+# One more than the cores of a small machine: the tests wait more than they compute.
+WORKERS ?= 3
 UV := uv==0.13.9
 
 VENV := .venv
@@ -23,7 +25,7 @@ export PYTHON
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo "  PYTHON=python3.12 chooses the Python (3.11 to 3.13), PORT=8600 the port of \`make run\`."
+	@echo "  PYTHON=python3.12 chooses the Python (3.11 to 3.13), PORT=8600 the port of \`make run\`, WORKERS=2 how many tests run at once."
 
 run: $(VENV)/.run $(LOCALAWS)/.ready build/lambda/.ready ## start the whole system on this machine; Ctrl-C stops it; WALK=1 walks a card through
 	@exec $(BIN)/cardea demo --port $(PORT) $(WALK:%=--walk)
@@ -42,7 +44,7 @@ check: $(VENV)/.dev build/checkov/.ready ## format, lint, types, layers, templat
 
 pytest: $(VENV)/.dev $(LOCALAWS)/.ready build/lambda/.ready build/peers/.ready $(GPIO:=/.ready)
 	@echo "testing"
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 bench: $(VENV)/.dev $(LOCALAWS)/.ready build/lambda/.ready build/peers/.ready ## measure, into docs/benchmarks.md; BENCH="--quick" or names of figures for less
 	@$(BIN)/python -m tests.bench $(BENCH)
