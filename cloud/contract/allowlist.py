@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from cloud.contract.canonical import canonical_bytes, parse_canonical, parse_json, sha256_hex
+from cloud.contract.canonical import canonical_bytes, parse_canonical, parse_json, parse_lines, sha256_hex
 from cloud.contract.checks import check_id, check_version, is_whole
 from cloud.contract.errors import ContractError, HashMismatchError
 from cloud.contract.inflating import inflate, inflate_lines
@@ -122,11 +122,11 @@ class PackedItems(Collection[Mapping[str, Any]]):
         return self._count
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        for line in inflate_lines(self._body, MAX_INFLATED_BYTES, "snapshot"):
-            item = parse_json(line, "snapshot")
-            if not isinstance(item, Mapping):
-                raise ContractError("snapshot: an item is not an object")
-            yield item
+        for lines in inflate_lines(self._body, MAX_INFLATED_BYTES, "snapshot"):
+            for item in parse_lines(lines, "snapshot"):
+                if not isinstance(item, dict):
+                    raise ContractError("snapshot: an item is not an object")
+                yield item
 
     def __contains__(self, item: object) -> bool:
         return any(item == each for each in self)

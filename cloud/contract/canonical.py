@@ -7,7 +7,7 @@ documents, and no byte can be changed without breaking the signature.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn
 
 from cloud.contract.errors import ContractError
@@ -39,11 +39,15 @@ def parse_json(data: bytes, what: str) -> Any:
         # Decoded here: json.loads would also take UTF-16, and UTF-8 with half characters in it.
         document = _decoded(data.decode("utf-8"))
         if b"\\u" in data and _SURROGATE.search(data):
-            # A pair of escapes is one character and fine; half a pair can't be encoded.
-            json.dumps(document, ensure_ascii=False).encode("utf-8")
+            _refuse_halves(document)
     except (ValueError, RecursionError):
         raise ContractError(f"{what}: not JSON") from None
     return document
+
+
+def _refuse_halves(document: Any) -> None:
+    # A pair of escapes is one character and fine; half a pair can't be encoded.
+    json.dumps(document, ensure_ascii=False).encode("utf-8")
 
 
 def _decoded(text: str) -> Any:
@@ -53,6 +57,33 @@ def _decoded(text: str) -> Any:
         if end == len(text):
             return document
     return _DECODER.decode(text)
+
+
+def parse_lines(data: bytes, what: str) -> Iterator[Any]:
+    """Read lines of JSON in UTF-8, one value each, no white space around it and a newline after it.
+
+    Raises as `parse_json` does, where the fault comes to light. A snapshot's lines are read like this in less than half
+    the time that they take one by one.
+    """
+    try:
+        text = data.decode("utf-8")
+        doubtful = b"\\u" in data and _SURROGATE.search(data) is not None
+        at = 0
+        while at < len(text):
+            document, at = _one_line(text, at)
+            if doubtful:
+                _refuse_halves(document)
+            yield document
+    except (ValueError, RecursionError):
+        raise ContractError(f"{what}: not JSON") from None
+
+
+def _one_line(text: str, start: int) -> tuple[Any, int]:
+    document, end = _DECODER.raw_decode(text, start)
+    # The first newline: JSON takes it for white space, so that a value could also span lines.
+    if text.find("\n", start, end + 1) != end:
+        raise ValueError("more or less than a value on a line")
+    return document, end + 1
 
 
 def parse_canonical(data: bytes, what: str) -> dict[str, Any]:

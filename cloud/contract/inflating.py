@@ -25,9 +25,9 @@ def inflate(data: bytes, limit_bytes: int, what: str) -> bytes:
 
 
 def inflate_lines(data: bytes, limit_bytes: int, what: str) -> Iterator[bytes]:
-    """The lines of the inflated bytes, a chunk at a time; raises as `inflate` does, where the fault comes to light.
+    """The inflated bytes, some whole lines at a time; raises as `inflate` does, where the fault comes to light.
 
-    Each line ends with a newline, the last one too.
+    What is yielded ends with a newline, and is at most a line and a chunk long.
     """
     inflater = zlib.decompressobj(wbits=31)
     inflated_bytes, begun = 0, b""
@@ -35,10 +35,12 @@ def inflate_lines(data: bytes, limit_bytes: int, what: str) -> Iterator[bytes]:
         inflated_bytes += len(chunk)
         if inflated_bytes > limit_bytes:
             raise ContractError(f"{what}: above {limit_bytes} bytes")
-        *lines, begun = (begun + chunk).split(b"\n")
+        end = chunk.rfind(b"\n") + 1
+        lines, begun = (begun + chunk[:end], chunk[end:]) if end else (b"", begun + chunk)
         if len(begun) > MAX_LINE_BYTES:
             raise ContractError(f"{what}: a line above {MAX_LINE_BYTES} bytes")
-        yield from lines
+        if lines:
+            yield lines
     _check_end(inflater, what)
     if begun:
         raise ContractError(f"{what}: the last line does not end")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -69,9 +70,8 @@ def parse_item(document: Any) -> Item:
     if parser is None:
         raise UnknownVersionError(f"item: kind {shown(kind)} is not known")
     allowed, parse = parser
-    unknown = set(document) - {"v", "kind", "id", *allowed}
-    if unknown:
-        raise ContractError(f"{kind}: unknown field {shown(sorted(map(str, unknown))[0])}")
+    if not document.keys() <= allowed:
+        raise ContractError(f"{kind}: unknown field {shown(min(map(str, document.keys() - allowed)))}")
     try:
         return parse(document)
     except ContractError as error:
@@ -169,11 +169,17 @@ def _person(document: Mapping[str, Any]) -> Person:
 
 def _membership(document: Any) -> Membership:
     if isinstance(document, str):
-        check_id(document, "groups")
-        return Membership(document)
+        return _unbounded(document)
     if not isinstance(document, Mapping) or set(document) - {"group", "from", "until"}:
         raise ContractError("groups holds something that is neither an id nor {group, from, until}")
     return Membership(_identifier(document, "group"), **_validity(document))
+
+
+@lru_cache(1024)
+def _unbounded(group: str) -> Membership:
+    """The same for all who are in the group: a list of 250,000 persons names some dozens of them over and over."""
+    check_id(group, "groups")
+    return Membership(group)
 
 
 def _membership_json(membership: Membership) -> str | dict[str, str]:
@@ -273,12 +279,13 @@ def _area(document: Mapping[str, Any]) -> Area:
     )
 
 
+_EVERY: Final = frozenset({"v", "kind", "id"})
 _PARSERS: Final[Mapping[str, tuple[frozenset[str], Callable[[Mapping[str, Any]], Item]]]] = {
-    Kind.CARD: (frozenset({"person", "status", "from", "until"}), _card),
-    Kind.PERSON: (frozenset({"active", "groups", "from", "until"}), _person),
-    Kind.GROUP: (frozenset({"grants"}), _group),
-    Kind.SCHEDULE: (frozenset({"zone", "windows", "holidays"}), _schedule),
-    Kind.HOLIDAYS: (frozenset({"dates"}), _holidays),
-    Kind.DOOR: (frozenset({"mode", "inside", "outside"}), _door),
-    Kind.AREA: (frozenset({"anti_passback"}), _area),
+    Kind.CARD: (_EVERY | {"person", "status", "from", "until"}, _card),
+    Kind.PERSON: (_EVERY | {"active", "groups", "from", "until"}, _person),
+    Kind.GROUP: (_EVERY | {"grants"}, _group),
+    Kind.SCHEDULE: (_EVERY | {"zone", "windows", "holidays"}, _schedule),
+    Kind.HOLIDAYS: (_EVERY | {"dates"}, _holidays),
+    Kind.DOOR: (_EVERY | {"mode", "inside", "outside"}, _door),
+    Kind.AREA: (_EVERY | {"anti_passback"}, _area),
 }

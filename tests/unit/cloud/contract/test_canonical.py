@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.contract.canonical import canonical_bytes, parse_canonical, parse_json, sha256_hex
+from cloud.contract.canonical import canonical_bytes, parse_canonical, parse_json, parse_lines, sha256_hex
 from cloud.contract.errors import ContractError
 from tests.rigs.wire import json_values, nested, only_contract_errors, scalars, texts
 
@@ -107,8 +107,47 @@ def test_parse_canonical_wants_an_object(data: bytes) -> None:
         parse_canonical(data, "x")
 
 
+@given(values=st.lists(json_values, max_size=5))
+def test_parse_lines_reads_each_line_as_parse_json_does(values: list[Any]) -> None:
+    """However the characters are written."""
+    for ascii_only in (True, False):
+        lines = [json.dumps(value, ensure_ascii=ascii_only).encode() for value in values]
+        read = list(parse_lines(b"".join(line + b"\n" for line in lines), "x"))
+        assert read == [parse_json(line, "x") for line in lines]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{}",  # does not end
+        b"\n",
+        b"{}\n\n",
+        b" {}\n",
+        b"{} \n",
+        b"{}{}\n",
+        b"{},{}\n",
+        b'{"a":\n1}\n',
+        b"[\n]\n",
+        b'{"a":"\n"}\n',
+        b'{"a":NaN}\n',
+        b'{}\n"\\ud800"\n',
+        b"\xff\n",
+        b'"\xed\xa0\x80"\n',
+        b"9" * 5000 + b"\n",
+        nested(100_000) + b"\n",
+        b"{}\nnul\n",
+    ],
+    ids=lambda data: repr(data[:12]),
+)
+def test_parse_lines_refuses_all_but_one_value_on_a_line(data: bytes) -> None:
+    """What parse_json refuses, and more or less than a value between two newlines."""
+    with pytest.raises(ContractError, match="x: not JSON"):
+        list(parse_lines(data, "x"))
+
+
 @given(data=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_only_contract_errors_escape_the_readers(data: bytes) -> None:
     """Whatever the bytes."""
     only_contract_errors(lambda: parse_json(data, "x"))
     only_contract_errors(lambda: parse_canonical(data, "x"))
+    only_contract_errors(lambda: list(parse_lines(data, "x")))
