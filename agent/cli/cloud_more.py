@@ -9,7 +9,7 @@ from cloud.cost.report import bill
 from cloud.cost.usage import Fleet
 from cloud.deploy.redrive import QUEUES
 from cloud.deploy.redrive import redrive as move
-from cloud.deploy.staff import Member, ensure_member
+from cloud.deploy.staff import Member, end_role, ensure_member
 from cloud.deploy.status import status
 from cloud.domain.roles import Role
 from cloud.errors import DeployError
@@ -20,28 +20,43 @@ from cloud.errors import DeployError
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help="What they may do.")
 @click.option("--site", required=True, help="Where; * for every site.")
 @click.option("--email", help="Where the first password is sent to; without one an administrator of the pool sets it.")
+@click.option("--end", is_flag=True, help="End the role that was given like this; it is not given again.")
 @environment_option
 @endpoint_option
 @json_option
 @reports_cloud_errors
 def staff(
-    name: str, role: str, site: str, email: str | None, environment: str, endpoint_url: str | None, as_json: bool
+    name: str,
+    role: str,
+    site: str,
+    email: str | None,
+    end: bool,
+    environment: str,
+    endpoint_url: str | None,
+    as_json: bool,
 ) -> None:
-    """Make NAME a member of staff of a new environment: a user of its pool, with a role.
+    """Make NAME a member of staff of a new environment: a user of its pool, with a role; or end that role.
 
-    Only the first administrator has to be made like this; they give the others their roles.
+    Only the first administrator has to be made like this; they give the others their roles. Roles at every site are
+    given and ended here alone.
 
     \b
-    Example:
+    Examples:
       cardea cloud staff ada --role administrator --site hq --email ada@example.org --env dev
+      cardea cloud staff ada --role administrator --site '*' --end --env dev
     """
     access = access_to(endpoint_url)
     outputs = status(access, environment).outputs
     if "PoolId" not in outputs:
         raise DeployError(f"{environment}: has no pool of users; deploy it first")
-    subject = ensure_member(access, outputs, Member(name, Role(role), site, email))
+    if end:
+        subject = end_role(access, outputs, name, Role(role), site)
+    else:
+        subject = ensure_member(access, outputs, Member(name, Role(role), site, email))
     if as_json:
-        print_json({"name": name, "subject": subject, "role": role, "site": site})
+        print_json({"name": name, "subject": subject, "role": role, "site": site, "ended": end})
+    elif end:
+        click.echo(f"{name} is {role} at {site} no more; the user stays in the pool")
     else:
         click.echo(f"{name} is {role} at {site} (subject {subject}); sign in with `cardea login {name}`")
 

@@ -157,7 +157,9 @@ def list_operators(desk: Desk, limit: int | None) -> None:
     Example:
       cardea operators list
     """
-    desk.show_rows(desk.api.pages("operators", most=limit), "subject", "role", "grant", "valid_from", "valid_until")
+    desk.show_rows(
+        desk.api.pages("operators", most=limit), "subject", "role", "site", "grant", "valid_from", "valid_until"
+    )
 
 
 @operators.command("grant")

@@ -13,6 +13,7 @@ from cloud.domain import keys
 from cloud.domain.keys import LISTING_INDEX, OWNER_INDEX
 from cloud.domain.outcome import Item
 from cloud.domain.presence import inside
+from cloud.domain.roles import EVERY_SITE
 
 _Answer = TypeVar("_Answer", bound=answers.Answer)
 
@@ -118,8 +119,10 @@ def get_device(call: Call) -> answers.Answer:
 
 
 def list_operators(call: Call) -> answers.Answer:
-    """The roles of the staff."""
+    """The roles of the staff: before the first page of the site's own, the few that hold at every site."""
     items, following = call.page(LISTING_INDEX, f"OPERATORS#{call.site}")
+    if "cursor" not in call.query:
+        items = [*call.backend.entities.query_all(LISTING_INDEX, f"OPERATORS#{EVERY_SITE}"), *items]
     entries = [_read(record_answers.OperatorGrant, item) for item in items]
     return answers.Page[record_answers.OperatorGrant](items=entries, next=following)
 

@@ -46,11 +46,13 @@ class Device(Answer):
 
 
 class OperatorGrant(Validity):
-    """A role of a member of staff at this site."""
+    """A role of a member of staff at this site, or at every site."""
 
     subject: str
     grant: str
     role: Role
+    site: str
+    """`*`: every site."""
 
 
 class Requester(Answer):

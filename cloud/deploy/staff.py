@@ -1,4 +1,4 @@
-"""Makes the first members of staff, who then make the others: a user of the pool, and a grant of a role.
+"""Makes the first members of staff, who then make the others: a user of the pool, and a grant of a role; and ends it.
 
 Both are needed, and that is why this is here: whom the pool knows as an administrator may do nothing without a grant,
 and the only way to get one through the API is to be an administrator.
@@ -7,13 +7,17 @@ and the only way to get one through the API is to be an administrator.
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
+from cloud.adapters.entities import EntityStore
 from cloud.adapters.new_items import NewItems
+from cloud.adapters.transactions import commit, transact_items
 from cloud.contract.itemcodec import instant_text
+from cloud.domain.outcome import Put
 from cloud.domain.roles import Role
 from cloud.domain.rules.entities import StaffRole
+from cloud.errors import DeployError
 
 GRANTED_BY = "deployment"
 """Instead of the administrator who granted it."""
@@ -67,6 +71,27 @@ def ensure_member(access: AwsAccess, outputs: Mapping[str, str], member: Member)
     return subject
 
 
+def end_role(access: AwsAccess, outputs: Mapping[str, str], name: str, role: Role, site: str) -> str:
+    """End now the role that `ensure_member` gave; returns whose it was. Raises DeployError: there is none; AwsError.
+
+    Roles that hold at every site end nowhere else: no administrator of one site may take them away. The item stays, to
+    judge what was asked for before; the user stays too, whom the pool may know for other roles.
+    """
+    table, dynamodb = outputs["TableName"], access.dynamodb()
+    with aws_errors():
+        user = access.cognito().admin_get_user(UserPoolId=outputs["PoolId"], Username=name)
+    subject = next(each["Value"] for each in user["UserAttributes"] if each["Name"] == "sub")
+    key = StaffRole.key(site, f"{subject}#{_grant(role)}")
+    item = EntityStore(table, dynamodb).get(key)
+    if item is None:
+        raise DeployError(f"{name}: has no role {role.value} at {site} that `cardea cloud staff` gave")
+    held, now = StaffRole.of(item), instant_text(int(time.time()))
+    if held.valid_until is None or now < held.valid_until:
+        ended = Put(key, replace(held, valid_until=now, ended_by=GRANTED_BY).fields(site))
+        commit(dynamodb, transact_items(table, [ended], {key: item}))
+    return subject
+
+
 def new_password() -> str:
     """One that the pool's policy takes and nobody guesses."""
     return f"Aa1-{secrets.token_urlsafe(18)}"
@@ -74,7 +99,7 @@ def new_password() -> str:
 
 def _ensure_grant(access: AwsAccess, table: str, member: Member, subject: str) -> None:
     grant = StaffRole(
-        grant=f"{GRANTED_BY}-{member.role.value}",
+        grant=_grant(member.role),
         subject=subject,
         role=member.role,
         site=member.site,
@@ -83,3 +108,7 @@ def _ensure_grant(access: AwsAccess, table: str, member: Member, subject: str) -
     )
     # One that is there may have been ended since: a deployment does not bring back what an administrator took away.
     NewItems(table, access.dynamodb()).put(grant.key(member.site, grant.id), grant.fields(member.site))
+
+
+def _grant(role: Role) -> str:
+    return f"{GRANTED_BY}-{role.value}"

@@ -1,12 +1,16 @@
 """The first members of staff: what `cardea cloud staff` makes, and what it leaves alone."""
 
+import pytest
+
+from cloud.adapters.aws import AwsError
 from cloud.adapters.entities import EntityStore
 from cloud.adapters.transactions import put_request
-from cloud.deploy.staff import GRANTED_BY, Member, ensure_member, new_password
+from cloud.deploy.staff import GRANTED_BY, Member, end_role, ensure_member, new_password
 from cloud.domain import keys
 from cloud.domain.grants import GRANT_PREFIX, partition, read_grant
 from cloud.domain.outcome import Put
-from cloud.domain.roles import Role, roles_at
+from cloud.domain.roles import EVERY_SITE, Role, roles_at
+from cloud.errors import DeployError
 from tests.integration.cloud.conftest import Account
 
 NOW_S = 4_000_000_000.0
@@ -24,6 +28,31 @@ def test_first_administrator_may_act_at_once(account: Account) -> None:
         UserPoolId=account.outputs["PoolId"], Username="first"
     )["Groups"]
     assert [group["GroupName"] for group in groups] == ["administrator"]
+
+
+def test_role_at_every_site_is_given_and_ended(account: Account) -> None:
+    """It holds until then, is marked as ended, and is not given again; who never had it is told."""
+    member = Member("roamer", Role.AUDITOR, EVERY_SITE, password=new_password())
+    subject = ensure_member(account.access, account.outputs, member)
+    store = EntityStore(account.outputs["TableName"], account.access.dynamodb())
+
+    def held() -> frozenset[Role]:
+        grants = [read_grant(item) for item in store.query_all(None, partition(subject), prefix=GRANT_PREFIX)]
+        return roles_at(grants, ["auditor"], "anywhere", NOW_S)
+
+    assert held() == {Role.AUDITOR}
+    for _ in range(2):
+        assert end_role(account.access, account.outputs, "roamer", Role.AUDITOR, EVERY_SITE) == subject
+        assert held() == frozenset()
+    ended = store.get(keys.role_grant(subject, EVERY_SITE, f"{GRANTED_BY}-auditor"))
+    assert ended is not None
+    assert (ended["ended_by"], ended["g2pk"]) == (GRANTED_BY, "OPERATORS#*")
+    ensure_member(account.access, account.outputs, member)
+    assert held() == frozenset()
+    with pytest.raises(DeployError, match="roamer: has no role auditor at hq that"):
+        end_role(account.access, account.outputs, "roamer", Role.AUDITOR, "hq")
+    with pytest.raises(AwsError):
+        end_role(account.access, account.outputs, "nobody", Role.AUDITOR, EVERY_SITE)
 
 
 def test_role_that_was_ended_stays_ended(account: Account) -> None:

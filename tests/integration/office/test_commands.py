@@ -300,7 +300,7 @@ READINGS: list[tuple[list[str], str, list[dict[str, Any]]]] = [
     (["requests", "list"], "listRequests", [{"request": "r-1", "operator": {"subject": "s", "name": "grace"}}]),
     (["audit", "--month", "2026-03"], "listAudit", [{"at": "then", "action": "card.issue"}]),
     (["devices", "list"], "listDevices", [{"device": "d-1", "doors": ["lobby", "lab"]}]),
-    (["operators", "list"], "listOperators", [{"subject": "s-1", "role": "guard"}]),
+    (["operators", "list"], "listOperators", [{"subject": "s-1", "role": "guard", "site": "*"}]),
 ]
 
 

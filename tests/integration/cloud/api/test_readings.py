@@ -260,9 +260,20 @@ def test_devices_of_other_sites_are_unknown(filled: Desk) -> None:
 
 
 def test_operators_are_listed_with_their_roles(desk: Desk) -> None:
-    """Who may do what at this site."""
-    assert [(entry["subject"], entry["role"]) for entry in _page(desk, "/operators")] == [
-        (desk.staff.subject, "administrator")
+    """Who may do what at this site: first those who may do it everywhere, once, then its own, page by page."""
+    desk.place.grant(f"{desk.site}-all", Role.AUDITOR, EVERY_SITE)
+    desk.somebody(Role.GUARD)
+
+    first = desk.read("/operators?limit=1").body
+    second = desk.read(f"/operators?limit=1&cursor={first['next']}").body
+
+    everywhere = [entry for entry in first["items"] if entry["site"] == EVERY_SITE]
+    assert (f"{desk.site}-all", "auditor") in [(entry["subject"], entry["role"]) for entry in everywhere]
+    assert first["items"][: len(everywhere)] == everywhere
+    here = first["items"][len(everywhere) :] + second["items"]
+    assert [(entry["subject"], entry["role"], entry["site"]) for entry in here] == [
+        (desk.staff.subject, "administrator", desk.site),
+        (f"{desk.site}-s0", "guard", desk.site),
     ]
 
 

@@ -30,7 +30,7 @@ KEPT: list[tuple[Entity, type[answers.Answer], set[str]]] = [
     (
         entities.StaffRole("g", "s-1", Role.GUARD, "hq", FROM, "s-0", UNTIL, "s-2"),
         record_answers.OperatorGrant,
-        {"site", "granted_by", "ended_by"},
+        {"granted_by", "ended_by"},
     ),
 ]  # fmt: skip
 """A thing with all its fields, what is told of it, and what is not."""
