@@ -54,8 +54,8 @@ def decide(request: Request, settings: DecisionSettings, now: Now) -> Decision:
     steps = _entry_steps(request, settings, door, moment) if entering else _holder_steps(request, moment)
     checks: list[Check] = []
     denied: Reason | None = None
-    for name, (denied, text) in steps:
-        checks.append(Check(name, denied is None, text))
+    for name, (denied, words) in steps:
+        checks.append(Check(name, denied is None, words))
         if denied is not None:
             break
     person = None if holder is None else holder.card.person

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.core.explain import schedule_text
-from agent.core.model import ClockPolicy, Policy
+from agent.core.model import ClockPolicy, Policy, Words
 from agent.core.schedule import NO_DATES, Dates, holiday_at, open_at
 from agent.core.validity import Moment, denial_words, denies
 from cloud.contract.items import Group, Membership, Person, Schedule
@@ -25,7 +25,7 @@ _NEAREST: Final = (
     Reason.EXPIRED,
 )
 
-Finding = tuple[Reason | None, str]
+Finding = tuple[Reason | None, str | Words]
 """What a check found: the reason to deny, None when it passed; and the words for it."""
 
 
@@ -63,9 +63,12 @@ def group_finding(policy: Policy, person: Person, door: str, moment: Moment) -> 
                 seen[schedule.id] = _shut_by(schedule, _dates(policy, schedule), moment)
             reason = seen[schedule.id]
             if reason is None:
-                return None, f"group {group.id} opens {door}: {_hours_text(policy, schedule, moment, is_open=True)}"
+                return None, Words(_opens_text, (policy, group.id, door, schedule, moment))
             shut.append(_Shut(reason, membership, schedule))
-    return _denial(policy, person, door, moment, shut, useless)
+    if not shut:
+        return Reason.NO_GROUP, _listed([f"no group of person {person.id} opens {door}", *useless])
+    nearest = sorted(shut, key=lambda it: _NEAREST.index(it.reason))
+    return nearest[0].reason, Words(_shut_text, (policy, door, moment, nearest, useless))
 
 
 def belongs(person: Person, groups: Iterable[str], moment: Moment) -> str | None:
@@ -112,21 +115,20 @@ def _hours_text(policy: Policy, schedule: Schedule, moment: Moment, *, is_open: 
     return f"schedule {schedule.id} needs a known time"
 
 
-def _denial(
-    policy: Policy, person: Person, door: str, moment: Moment, shut: list[_Shut], useless: list[str]
-) -> Finding:
-    if not shut:
-        return Reason.NO_GROUP, _listed([f"no group of person {person.id} opens {door}", *useless])
-    ordered = sorted(shut, key=lambda it: _NEAREST.index(it.reason))
+def _opens_text(policy: Policy, group: str, door: str, schedule: Schedule, moment: Moment) -> str:
+    return f"group {group} opens {door}: {_hours_text(policy, schedule, moment, is_open=True)}"
+
+
+def _shut_text(policy: Policy, door: str, moment: Moment, nearest: list[_Shut], useless: list[str]) -> str:
     named = []
-    for it in ordered[:MAX_NAMED]:
+    for it in nearest[:MAX_NAMED]:
         words = (
             denial_words("the membership", it.membership, it.reason, moment)
             if it.schedule is None
             else _hours_text(policy, it.schedule, moment, is_open=False)
         )
         named.append(f"group {it.membership.group} opens {door}: {words}")
-    return ordered[0].reason, _listed([*named, *useless], unnamed=len(ordered) - len(named))
+    return _listed([*named, *useless], unnamed=len(nearest) - len(named))
 
 
 def _listed(texts: list[str], *, unnamed: int = 0) -> str:

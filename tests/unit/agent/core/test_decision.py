@@ -18,6 +18,7 @@ from agent.core.model import (
     Policy,
     Request,
     StalePolicy,
+    Words,
 )
 from agent.core.rights import MAX_NAMED
 from cloud.contract.items import (
@@ -394,6 +395,13 @@ def test_the_words_of_the_group_check(scene: Scene, text: str) -> None:
     said = next(check.text for check in scene.decide().checks if check.name == "groups")
     assert said == text or (text.startswith("and ") and said.endswith(f"; {text}"))
     assert said.count("; ") <= MAX_NAMED
+
+
+def test_what_schedules_say_is_worked_out_when_it_is_read() -> None:
+    """It takes as long as all the rest of a decision, and a tap does not wait for what nobody reads."""
+    for scene in (Scene(), Scene(now=NIGHT)):
+        (groups,) = (check for check in scene.decide().checks if check.name == "groups")
+        assert isinstance(groups.words, Words)
 
 
 def words_at_noon(zone: str, *windows: Window) -> str:

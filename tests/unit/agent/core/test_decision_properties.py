@@ -111,9 +111,10 @@ def test_an_exit_is_never_refused(request: Request, chosen: DecisionSettings, no
 @settings(max_examples=150, deadline=None)
 @given(request=requests, chosen=choices, now=nows)
 def test_every_request_has_one_coherent_answer(request: Request, chosen: DecisionSettings, now: Now) -> None:
-    """Granted means that every check passed; denied, that exactly the last one did not."""
+    """Granted means that every check passed; denied, that exactly the last one did not; each has its words."""
     decision = decide(request, chosen, now)
     assert decision == decide(request, chosen, now)
+    assert all(check.text for check in decision.checks)
     if request.direction is Direction.OUT:
         return
     assert decision.granted is (decision.reason in GRANTS)
