@@ -106,8 +106,10 @@ class JournalFile:
 
     def notice(self) -> EventDraft | None:
         """The event that must open this epoch and is not there yet: what is known of the journal before it."""
+        if self.seq:
+            return None
         row = self._db.execute("SELECT value FROM meta WHERE name = 'notice'").fetchone()
-        if row is None or self.seq:
+        if row is None:
             return None
         return EventDraft(type=EventType.JOURNAL_SET_ASIDE, detail=json.loads(row[0]))
 

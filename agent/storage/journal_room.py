@@ -71,7 +71,7 @@ class Room:
         block = max(1, max_events // _BLOCK)
         told_again: dict[int, Gap] = {}
         while (held := len(self._sent) + len(self._unsent)) and (
-            held + coming + len(told_again) > max_events or (held > _LEAST_KEPT and self._used_bytes() > max_bytes)
+            held + coming + len(told_again) > max_events or (held > _LEAST_KEPT and self._uses_more_than(max_bytes))
         ):
             if len(self._sent):
                 self._drop_sent(block)
@@ -98,9 +98,12 @@ class Room:
             self._db.execute("DELETE FROM lost WHERE epoch = ?", (epoch,))
         self._told.clear()
 
-    def _used_bytes(self) -> int:
+    def _uses_more_than(self, max_bytes: int) -> bool:
+        size_bytes = self.file_bytes()
+        if size_bytes <= max_bytes:
+            return False
         (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-        return self.file_bytes() - int(free) * int(self._page_bytes)
+        return size_bytes - int(free) * int(self._page_bytes) > max_bytes
 
     def _drop_sent(self, count: int) -> None:
         for first, last in self._sent.take_lowest(count, below=1 << 62):
