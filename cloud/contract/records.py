@@ -60,16 +60,39 @@ def pack(events: Sequence[Event], key: Ed25519PrivateKey) -> bytes:
     return gzip.compress(data, 6, mtime=0) if len(data) > GZIP_ABOVE_BYTES else data
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A record that was opened, of which nothing is believed yet."""
+
+    document: dict[str, Any]
+
+    @property
+    def device(self) -> str:
+        """Who it claims to be from: whose keys it must be checked with. Empty when it names nobody."""
+        name = self.document.get("device")
+        return name if isinstance(name, str) else ""
+
+
 def unpack(data: bytes, keys: Sequence[Ed25519PublicKey] | None) -> Record:
     """Read one record and check its signature (None: do not); raises ContractError and its kinds.
 
     Whose keys these are is the caller's to know: `device` of the result must be the one that they belong to.
     """
+    return read_frame(open_frame(data), keys)
+
+
+def open_frame(data: bytes) -> Frame:
+    """Inflate and parse a record, for who must know its device before the keys; raises ContractError."""
     if data[:2] == _GZIP_MAGIC:
         data = inflate(data, MAX_UNPACKED_BYTES, "record")
     elif len(data) > MAX_UNPACKED_BYTES:
         raise ContractError(f"record: above {MAX_UNPACKED_BYTES} bytes")
-    document = parse_canonical(data, "record")
+    return Frame(parse_canonical(data, "record"))
+
+
+def read_frame(frame: Frame, keys: Sequence[Ed25519PublicKey] | None) -> Record:
+    """The second half of `unpack`."""
+    document = frame.document
     if keys is not None:
         verify(document, keys)
     # After the signature: an unsigned stranger does not get to say "newer version".

@@ -19,6 +19,6 @@ MEASURED: Final = Measured(
     record_read_units=2.4,
     event_ms=1.0,
     call_ms=10.3,
-    transform_ms=0.12,
+    transform_ms=0.2,
     change_write_units=20.0,
 )

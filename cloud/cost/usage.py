@@ -60,6 +60,8 @@ class Assumed:
     """The busiest minute beside the mean: shards are for that one."""
     poll_s: float = 60.0
     """How often a controller looks for a newer list; each look is one consistent read of 4 KB."""
+    registry_s: float = 60.0
+    """How long the transform remembers a controller; each look at one is one consistent read of 4 KB."""
     changes_per_day: float = 20.0
     """Of a site: cards issued, people who came or left."""
     api_requests_per_change: float = 6.0
@@ -102,6 +104,7 @@ def monthly(fleet: Fleet, measured: Measured, assumed: Assumed) -> Mapping[str, 
     scheduled = _SECONDS / 60 + fleet.sites * _SECONDS / 300
     calls = consumed + min(records, flushes) + 4 * changes + assumed.api_requests_per_change * changes + scheduled
     polls = fleet.doors * _SECONDS / assumed.poll_s
+    looks = min(records, fleet.doors * _SECONDS / assumed.registry_s)
     consumer_ms = events * measured.event_ms + consumed * measured.call_ms
     busy_s = (consumer_ms + events * measured.transform_ms + changes * assumed.change_ms) / 1000
     archived = fleet.doors * fleet.events_per_day * assumed.archive_days * measured.archived_bytes
@@ -116,7 +119,7 @@ def monthly(fleet: Fleet, measured: Measured, assumed: Assumed) -> Mapping[str, 
         "write_units": events * measured.event_write_units
         + records * measured.record_write_units
         + changes * measured.change_write_units,
-        "read_units": records * measured.record_read_units + polls,
+        "read_units": records * measured.record_read_units + polls + looks,
         "table_gb": stored / _GB,
         "table_recovery_gb": stored / _GB,
         "invocations": calls,

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cloud.contract.checks import ID
 from cloud.contract.errors import ContractError, SignatureInvalidError, UnknownVersionError
 from cloud.contract.events import Event, EventType
-from cloud.contract.records import Record, unpack
+from cloud.contract.records import Frame, Record, open_frame, read_frame
 from cloud.domain import keys
 from cloud.domain.delays import delay_of
 from cloud.domain.keys import Key
@@ -79,18 +79,31 @@ def is_device(name: str) -> bool:
 
 def read_record(arrival: Arrival, device: Mapping[str, Any]) -> Record:
     """The record, checked against the registered device of its partition key; raises Refused."""
+    return believed(opened(arrival.data), arrival.device, device)
+
+
+def opened(data: bytes) -> Frame:
+    """A record of which nothing is believed yet; raises Refused."""
+    try:
+        return open_frame(data)
+    except ContractError as error:
+        raise Refused(Reason.MALFORMED, str(error)) from error
+
+
+def believed(frame: Frame, name: str, device: Mapping[str, Any]) -> Record:
+    """The record, if the registered device of this name may have sent it; raises Refused."""
     if device.get("status") != _REGISTERED:
         raise Refused(Reason.RETIRED_DEVICE, "the device left")
     trusted = [Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)) for key in device.get("keys") or ()]
     try:
-        record = unpack(arrival.data, trusted)
+        record = read_frame(frame, trusted)
     except SignatureInvalidError as error:
         raise Refused(Reason.BAD_SIGNATURE, str(error)) from error
     except UnknownVersionError as error:
         raise Refused(Reason.UNKNOWN_VERSION, str(error)) from error
     except ContractError as error:
         raise Refused(Reason.MALFORMED, str(error)) from error
-    if record.device != arrival.device:
+    if record.device != name:
         raise Refused(Reason.OTHER_DEVICE, "the record is in the name of another device")
     if any(event.site != device["site"] for event in record.events):
         raise Refused(Reason.OTHER_SITE, "an event is of another site")

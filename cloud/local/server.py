@@ -26,6 +26,7 @@ REGION: Final = "eu-central-1"
 ROOT_KEY: Final = "test"
 """Access key and secret of the account's root; the emulator never checks its signature."""
 
+_LAUNCHER: Final = Path(__file__).with_name("ministack_beside.py")
 _REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _READY_S: Final = 20.0
 """It takes 0.3 s on a laptop; a loaded CI machine with a cold disk has needed several."""
@@ -34,10 +35,10 @@ _POLL_S: Final = 0.02
 _TRIES: Final = 5
 """Between choosing a free port and listening on it, another process may take it."""
 
-# The shell becomes ministack; its child waits for the end of standard input, which comes when the parent closes the
-# pipe or dies in whatever way, and then kills the process group. PR_SET_PDEATHSIG would not do: it follows the thread
-# that forked, not the process.
-_GUARDED: Final = 'exec 3<&0; (cat <&3 >/dev/null; kill -KILL 0) & exec "$0" </dev/null 3<&-'
+# The shell becomes the Python that runs ministack; its child waits for the end of standard input, which comes when the
+# parent closes the pipe or dies in whatever way, and then kills the process group. PR_SET_PDEATHSIG would not do: it
+# follows the thread that forked, not the process.
+_GUARDED: Final = 'exec 3<&0; (cat <&3 >/dev/null; kill -KILL 0) & exec "$0" "$@" </dev/null 3<&-'
 
 
 class LocalAws:
@@ -84,12 +85,12 @@ class LocalAws:
         """Return once every service answers; a second call while it runs does nothing."""
         if self.running:
             return
-        executable = _executable()
+        python = _python()
         self._home.mkdir(parents=True, exist_ok=True)
         tries = 1 if self._wanted_port else _TRIES
         for attempt in range(1, tries + 1):
             port = self._wanted_port or _free_port()
-            problem = f"port {port} is in use" if _is_taken(port) else self._try_start(executable, port)
+            problem = f"port {port} is in use" if _is_taken(port) else self._try_start(python, port)
             if problem is None:
                 return
             self.stop()
@@ -110,13 +111,14 @@ class LocalAws:
     def _temporary(self) -> Path:
         return self._home / "local-aws.tmp"
 
-    def _try_start(self, executable: Path, port: int) -> str | None:
+    def _try_start(self, python: Path, port: int) -> str | None:
         """Start it once; None when it is ready, else what went wrong."""
         self._temporary.mkdir(exist_ok=True)
         token = secrets.token_hex(8)
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a fixed command; the path is the operator's own
-                ["/bin/sh", "-c", _GUARDED, str(executable)],
+                # Safe path: the folder of the script is not to be searched for modules.
+                ["/bin/sh", "-c", _GUARDED, str(python), "-P", str(_LAUNCHER)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -167,9 +169,9 @@ def client_environment(endpoint: str, access_key: str, secret_key: str) -> Mappi
     }
 
 
-def _executable() -> Path:
+def _python() -> Path:
     given = os.environ.get("CARDEA_LOCALAWS_BIN")
-    path = Path(given) if given else _REPOSITORY / ".localaws" / "bin" / "ministack"
+    path = Path(given) if given else _REPOSITORY / ".localaws" / "bin" / "python"
     if not os.access(path, os.X_OK):
         raise LocalAwsError(f"the local AWS is not installed ({path} is missing): run `make localaws`")
     return path.absolute()

@@ -11,6 +11,8 @@ from uuid import uuid4
 import pytest
 
 from cloud.adapters.entities import EntityStore
+from cloud.adapters.new_items import NewItems
+from cloud.domain import keys
 from cloud.domain.envelope import Envelope, Operator, object_name
 from cloud.domain.keys import request as request_key
 from cloud.domain.outcome import Item
@@ -19,6 +21,7 @@ from tests.integration.cloud.conftest import Account
 from tests.rigs.back_office import client_of
 from tests.rigs.histories import Device
 from tests.rigs.waiting import wait_for
+from tests.rigs.wire import OTHER_KEY
 
 pytestmark = pytest.mark.system
 
@@ -90,12 +93,22 @@ def test_request_reaches_the_processor_of_its_family(
 
 
 def test_archive_gets_what_the_doors_send(account: Account) -> None:
-    """Lines by site and day, through the transform and with the delivery's own role."""
-    door = Device("archived-1")
+    """Lines by site and day, through the transform and with the delivery's own role; not what somebody else sends."""
+    door, forged = Device("archived-1"), Device("archived-1", key=OTHER_KEY)
+    registered = {
+        "device": door.name,
+        "site": door.site,
+        "status": "registered",
+        "keys": [door.key.public_key().public_bytes_raw().hex()],
+        "doors": ["lobby"],
+    }
+    NewItems(account.outputs["TableName"], account.access.dynamodb()).put(keys.device(door.name), registered)
     door.grant("anna")
-    account.access.kinesis().put_record(
-        StreamName=account.outputs["StreamName"], Data=door.record(), PartitionKey="archived-1"
-    )
+    forged.grant("mallory")
+    for sent in (forged, door):
+        account.access.kinesis().put_record(
+            StreamName=account.outputs["StreamName"], Data=sent.record(), PartitionKey=sent.name
+        )
     s3, bucket = account.access.s3(), account.outputs["ArchiveBucket"]
 
     def found() -> list[str]:

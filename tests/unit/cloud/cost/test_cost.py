@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.adapters.registered import KEEP_S
 from cloud.cost.measured import MEASURED
 from cloud.cost.prices import PRICES
 from cloud.cost.report import as_markdown, bill
@@ -46,6 +47,15 @@ def test_read_units_of_polling_are_one_per_look() -> None:
     """A head is below 4 KB: one consistent read is one unit."""
     quiet = monthly(Fleet(100, 0), MEASURED, Assumed(poll_s=60.0, changes_per_day=0))
     assert round(quiet["read_units"]) == round(100 * 30.4 * 24 * 60)
+
+
+def test_transform_looks_at_a_controller_as_seldom_as_it_forgets_it() -> None:
+    """Few records cost a look each, many a look a minute."""
+    assert Assumed().registry_s == KEEP_S
+    units = replace(MEASURED, record_read_units=0.0)
+    assumed = Assumed(events_per_record=1.0, poll_s=1e12, changes_per_day=0, registry_s=60.0)
+    assert round(monthly(Fleet(1, 100), units, assumed)["read_units"]) == round(100 * 30.4)
+    assert round(monthly(Fleet(1, 9_000), units, assumed)["read_units"]) == round(1440 * 30.4)
 
 
 def test_page_shows_each_fleet_and_each_price() -> None:

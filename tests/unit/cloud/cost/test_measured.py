@@ -10,7 +10,7 @@ from statistics import mean
 import pytest
 
 from cloud.contract.events import GENESIS, Event, EventType, event_id
-from cloud.contract.records import pack
+from cloud.contract.records import pack, unpack
 from cloud.cost.measured import MEASURED
 from cloud.domain.archive import to_lines
 from cloud.domain.intake import event_fields, event_key
@@ -68,7 +68,8 @@ def stored_bytes(event: Event) -> int:
 
 def archived() -> bytes:
     """As the transform hands it to Firehose, which compresses an object at a time."""
-    return b"".join(to_lines(pack(EVENTS[at : at + 3], KEY), EVENTS[at].at).data for at in range(0, len(EVENTS), 3))
+    records = [unpack(pack(EVENTS[at : at + 3], KEY), None) for at in range(0, len(EVENTS), 3)]
+    return b"".join(to_lines(record, record.events[0].at).data for record in records)
 
 
 @pytest.mark.parametrize(

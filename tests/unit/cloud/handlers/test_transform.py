@@ -1,26 +1,51 @@
 """The transformation for the archive, as the delivery stream calls it."""
 
+import io
 import json
+import logging
 from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from cloud.adapters.aws import AwsError
+from cloud.domain.outcome import Item
 from cloud.domain.times import moment_s
 from cloud.handlers import transform
 from tests.rigs.histories import Device
+from tests.rigs.wire import KEY, OTHER_KEY
 
 ARRIVED_MS = int(moment_s("2026-03-01T23:59:59.500Z") * 1000)
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the stack tells the function."""
-    monkeypatch.setenv("CARDEA_ENVIRONMENT", "test")
+REGISTERED: dict[str, dict[str, Any]] = {
+    name: {"device": name, "site": site, "status": status, "keys": [KEY.public_key().public_bytes_raw().hex()],
+           "doors": ["lobby"]}
+    for name, site, status in (
+        ("d-hq", "hq", "registered"), ("d-lab", "lab", "registered"), ("d-gone", "hq", "retired"),
+    )
+}  # fmt: skip
 
 
-def device(site: str, count: int) -> Device:
-    made = Device("d-1", site)
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the function logs."""
+    (handler,) = transform.logger.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    written = io.StringIO()
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
+def find(names: Iterable[str]) -> Mapping[str, Item]:
+    return {name: REGISTERED[name] for name in names if name in REGISTERED}
+
+
+def device(site: str, count: int, name: str | None = None, key: Ed25519PrivateKey = KEY) -> Device:
+    made = Device(name or f"d-{site}", site, key=key)
     made.many(count)
     return made
 
@@ -43,7 +68,7 @@ def delivered(*records: bytes) -> dict[str, Any]:
 
 
 def answered(*records: bytes) -> list[dict[str, Any]]:
-    answer = transform.handler(delivered(*records), None)
+    answer = transform.transformed(delivered(*records), "test", find)
     parsed: list[dict[str, Any]] = json.loads(json.dumps(answer))["records"]
     return parsed
 
@@ -61,7 +86,7 @@ def test_each_record_becomes_lines_in_the_partition_of_its_site_and_day() -> Non
 
 
 def test_what_can_not_be_read_is_kept_as_it_came() -> None:
-    """Every record has its answer, in its place; none is dropped."""
+    """Every record has its answer, in its place; none is dropped, and none keeps the others out."""
     records = answered(b"poison", device("hq", 1).record(), b"")
     assert [(record["recordId"], record["result"]) for record in records] == [
         ("record-0", "ProcessingFailed"),
@@ -69,6 +94,49 @@ def test_what_can_not_be_read_is_kept_as_it_came() -> None:
         ("record-2", "ProcessingFailed"),
     ]
     assert b64decode(records[0]["data"]) == b"poison"
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (device("hq", 2, "d-unknown"), "unknown_device"),
+        (device("hq", 2, "d-gone"), "retired_device"),
+        (device("hq", 2, key=OTHER_KEY), "bad_signature"),
+        (device("lab", 2, "d-hq"), "other_site"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_no_registered_controller_signed_is_no_line(made: Device, why: str, log: io.StringIO) -> None:
+    """Kept as it came, beside the archive and not in it: nobody writes another door's history."""
+    forged = made.record()
+    records = answered(forged, device("hq", 1).record())
+    assert [record["result"] for record in records] == ["ProcessingFailed", "Ok"]
+    assert b64decode(records[0]["data"]) == forged
+    assert f'"reason":"{why}"' in log.getvalue()
+
+
+def test_event_about_a_door_of_others_is_no_line() -> None:
+    """A controller tells of its own doors."""
+    made = Device("d-hq", "hq")
+    made.add(door="vault")
+    assert [record["result"] for record in answered(made.record())] == ["ProcessingFailed"]
+
+
+def test_fault_of_our_own_costs_one_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its neighbours are archived all the same."""
+    monkeypatch.setitem(REGISTERED, "d-lab", {**REGISTERED["d-lab"], "keys": ["no key"]})
+    records = answered(device("lab", 1).record(), device("hq", 1).record())
+    assert [record["result"] for record in records] == ["ProcessingFailed", "Ok"]
+
+
+def test_table_that_can_not_be_read_stops_the_delivery() -> None:
+    """So that the service tries again: no record is taken for one of nobody."""
+
+    def refuses(_: Iterable[str]) -> Mapping[str, Item]:
+        raise AwsError("throttled", "ThrottlingException")
+
+    with pytest.raises(AwsError):
+        transform.transformed(delivered(device("hq", 1).record()), "test", refuses)
 
 
 def test_answer_stays_below_what_a_function_may_say() -> None:

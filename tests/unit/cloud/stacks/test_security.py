@@ -131,6 +131,7 @@ def test_no_role_may_do_what_no_function_of_ours_does() -> None:
 TABLE = {
     "api.yaml:ReadRole": "BatchGetItem GetItem PutItem Query",
     "api.yaml:ChangeRole": "GetItem PutItem Query",
+    "archive.yaml:TransformRole": "BatchGetItem",
     "fastpath.yaml:ConsumerRole": "BatchGetItem BatchWriteItem GetItem PutItem UpdateItem",
     "fastpath.yaml:GapsRole": "GetItem PutItem Query",
     "fastpath.yaml:SnapshotsRole": "BatchWriteItem GetItem PutItem Query",
@@ -181,6 +182,16 @@ def test_api_can_not_carry_out_what_it_accepts() -> None:
         if statement.role.template == "api.yaml" and writing & set(statement.actions):
             partitions = statement.body["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
             assert set([partitions] if isinstance(partitions, str) else partitions) <= {"AUDIT#*", "REQUEST#*"}
+
+
+def test_transform_reads_controllers_alone() -> None:
+    """What goes into the archive is judged by their keys; people and cards are none of its business."""
+    (statement,) = (
+        it
+        for it in statements()
+        if str(it.role) == "archive.yaml:TransformRole" and it.body["Sid"] == "KnowControllers"
+    )
+    assert statement.body["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "DEVICE#*"}}
 
 
 def test_staff_sign_in_with_two_factors_and_short_tokens() -> None:
