@@ -44,6 +44,13 @@ def test_delivery_is_small_compressed_and_encrypted() -> None:
     assert DELIVERY["CloudWatchLoggingOptions"]["Enabled"] is True
 
 
+def test_everything_in_the_bucket_ends_some_day() -> None:
+    """Events, answers of queries, and what was not archived: it may name people too."""
+    rules = resource("archive.yaml", "Bucket").properties["LifecycleConfiguration"]["Rules"]
+    ending = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
+    assert ending == {"events/", "answers/", DELIVERY["ErrorOutputPrefix"].split("!")[0]}
+
+
 def test_transform_is_never_handed_more_than_it_can_answer() -> None:
     """Events are inflated up to twentyfold and come back in base64."""
     (processor,) = DELIVERY["ProcessingConfiguration"]["Processors"]
