@@ -20,12 +20,11 @@ from cloud.contract.items import Area, Card, CardStatus, Door, Group, Holidays, 
 
 FILE_NAME: Final = "allowlist.db"
 SCHEMA_VERSION: Final = 1
-TABLES: Final = frozenset({"list", "card", "person", "item"})
 MAX_RIGHTS_BYTES: Final = 2 * MAX_WIRE_RIGHTS_BYTES
 """Of all items but cards and persons, as they are kept: with what the wire leaves out. All are held in memory, at
 every start: more than fits would end the agent again and again."""
 _STATUSES: Final = tuple(CardStatus)
-_TABLES: Final = f"""
+TABLES: Final = f"""
 BEGIN;
 CREATE TABLE list (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, version INTEGER NOT NULL,
                    issued_s INTEGER NOT NULL, cards INTEGER NOT NULL);
@@ -55,7 +54,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0;")
         connection.executescript("PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;")
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            connection.executescript(_TABLES)
+            connection.executescript(TABLES)
     except BaseException:
         connection.close()
         raise

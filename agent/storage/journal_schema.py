@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import StorageError
-from agent.storage.database import BUSY_S, Damaged, check, is_damage, open_reader
+from agent.storage.database import BUSY_S, Damaged, check, check_tables, is_damage, open_reader
 from agent.storage.files import make_private
 from cloud.contract import events
 from cloud.contract.errors import ContractError, UnknownVersionError
@@ -28,8 +28,6 @@ _PAGE_BYTES: Final = 2048
 # 1 MiB of log: what a power cut leaves to be replayed, and some 300 events between checkpoints.
 _CHECKPOINT_PAGES: Final = (1 << 20) // _PAGE_BYTES
 _LOG_LIMIT_BYTES: Final = 2 << 20
-_NAMES: Final = frozenset({"meta", "event", "sent", "gone", "lost"})
-
 _TABLES: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE event (place INTEGER PRIMARY KEY, alarm INTEGER NOT NULL, door TEXT, hash BLOB NOT NULL,
@@ -71,10 +69,11 @@ def create(path: Path, epoch: int) -> sqlite3.Connection:
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """The one connection that writes. Raises sqlite3.Error, StorageError for a file of a later release."""
+    """The one connection that writes. Raises sqlite3.Error, Damaged, StorageError for a file of a later release."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_S)
     try:
         check_version(connection)
+        check_tables(connection, SCHEMA_VERSION, _TABLES)
         # FULL: a commit is on the disk when it returns. In WAL that is one fdatasync.
         connection.executescript(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0;"
@@ -91,7 +90,7 @@ def check_pages(path: Path) -> None:
     """Raise Damaged when SQLite's own check finds a fault. Leaves the file as it is."""
     with closing(open_reader(path)) as connection:
         check_version(connection)
-        check(connection, SCHEMA_VERSION, _NAMES)
+        check(connection, SCHEMA_VERSION, _TABLES)
 
 
 def read_event(hashed: bytes, body: bytes) -> Event | None:

@@ -78,7 +78,7 @@ class SqliteStateStore:
         crashed = log.exists() and log.stat().st_size > 0
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         try:
-            check(db, _SCHEMA_VERSION, frozenset({"entry"}))
+            check(db, _SCHEMA_VERSION, _TABLES)
             db.executescript("PRAGMA journal_mode = WAL; PRAGMA mmap_size = 0; PRAGMA cache_size = -256;")
             if db.execute("PRAGMA user_version").fetchone()[0] == 0:
                 db.executescript(_TABLES)

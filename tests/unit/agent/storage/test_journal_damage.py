@@ -70,6 +70,29 @@ def test_damaged_pages_cost_their_own_rows_only(tmp_path: Path) -> None:
     assert verify(path) is None
 
 
+@pytest.mark.parametrize(
+    ("word", "rotten"),
+    [
+        (b"sent (first INTEGER PRIMARY KEY, last", b"sent (first INTEGER PRIMARY KEY, lasu"),
+        (b"gone (first INTEGER PRIMARY KEY, last", b"gone (first INTEGER PRIMARY KEY, lasu"),
+        (b"event (place INTEGER", b"event (plabe INTEGER"),
+        (b"body BLOB", b"bodx BLOB"),
+    ],
+)
+def test_table_whose_text_rots_is_damage(tmp_path: Path, word: bytes, rotten: bytes) -> None:
+    """A byte of it gives a column another name, which no check of pages sees and no query survives."""
+    fill(tmp_path, 20)
+    path = tmp_path / "journal.db"
+    data = path.read_bytes()
+    assert data.count(word) == 1
+    path.write_bytes(data.replace(word, rotten))
+    with open_journal(tmp_path) as journal:
+        detail = _set_aside_detail(journal)
+        assert (detail["rescued"], detail["reason"]) == (20, "its tables are not those that were made")
+        journal.append(opened(), 5)
+    assert verify(path) is None
+
+
 def test_damage_of_the_first_table_page_still_rescues_most(tmp_path: Path) -> None:
     """The oldest rows are on the first leaf; its loss does not hide what comes after."""
     fill(tmp_path, 300)

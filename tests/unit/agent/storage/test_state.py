@@ -54,6 +54,20 @@ def test_foreign_database_is_set_aside(tmp_path: Path) -> None:
     assert told == ["its schema is 0, known is 1; kept in 1"]
 
 
+def test_table_whose_text_rots_is_set_aside(tmp_path: Path) -> None:
+    """A byte of it gives a column another name: no fault of a page, and no query would work again."""
+    with _open(tmp_path) as state:
+        state.save("latch", "fire", "1", durable=True)
+    path = tmp_path / "state.db"
+    data = path.read_bytes()
+    assert data.count(b"value TEXT") == 1
+    path.write_bytes(data.replace(b"value TEXT", b"valve TEXT"))
+    told: list[str] = []
+    with SqliteStateStore(tmp_path, on_set_aside=told.append) as state:
+        assert told == ["its tables are not those that were made; kept in 1"]
+        assert state.load("latch") == {}
+
+
 def test_refusing_disk_raises_storage_error_until_it_takes_entries_again(tmp_path: Path) -> None:
     """A directory that is a file is no place for state; a door must start all the same, and heal."""
     (tmp_path / "state").write_text("")
