@@ -94,12 +94,14 @@ def check_tables(connection: sqlite3.Connection, version: int, tables: str) -> N
         raise Damaged("its tables are not those that were made")
 
 
-def _made(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str | None]]:
-    return frozenset(connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall())
+def _made(connection: sqlite3.Connection) -> frozenset[tuple[bytes, bytes, bytes | None]]:
+    # As bytes: what rotted need not be text any more.
+    query = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_master"
+    return frozenset(connection.execute(query).fetchall())
 
 
 @cache
-def _made_by(tables: str) -> frozenset[tuple[str, str, str | None]]:
+def _made_by(tables: str) -> frozenset[tuple[bytes, bytes, bytes | None]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
         empty.executescript(tables)
         return _made(empty)

@@ -281,6 +281,8 @@ def _as_sqlite3() -> Iterator[None]:
     """An error of apsw as the one that the module sqlite3 raises."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise sqlite3.OperationalError(f"Could not decode to UTF-8: {error}") from error
     except apsw.Error as error:
         kind = sqlite3.DatabaseError if isinstance(error, apsw.CorruptError | apsw.NotADBError) else None
         raised = (kind or sqlite3.OperationalError)(str(error))
