@@ -77,7 +77,7 @@ def test_damaged_pages_cost_their_own_rows_only(tmp_path: Path) -> None:
         (b"gone (first INTEGER PRIMARY KEY, last", b"gone (first INTEGER PRIMARY KEY, lasu"),
         (b"event (place INTEGER", b"event (plabe INTEGER"),
         (b"body BLOB", b"bodx BLOB"),
-        (b"alarm INTEGER", b"al\xa0rm INTEGER"),
+        (b"hash BLOB NOT NULL", b"h\xa0sh BLOB NOT NULL"),
     ],
 )
 def test_table_whose_text_rots_is_damage(tmp_path: Path, word: bytes, rotten: bytes) -> None:
