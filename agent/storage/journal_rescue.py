@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from agent.storage import journal_schema as schema
 from agent.storage.database import Damaged, is_damage, open_reader, roll_back
@@ -25,8 +25,6 @@ _UNREADABLE_EPOCH: Final = 1 << 20
 """Stands for a marker that is there and can't be read: far above what a device reaches by one epoch per damage."""
 _LAST_PLACE: Final = (1 << 63) - 1
 _Row = tuple[int, int, str | None, bytes, bytes]
-_WIDTH: Final = 5
-"""Of such a row."""
 
 
 def open_journal(settings: JournalSettings, damage: str | None = None, *, check: bool = True) -> JournalFile:
@@ -148,35 +146,35 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     for first, last in held:
         missing.remove(first, last)
     new.executemany("INSERT INTO gone VALUES (?, ?, NULL)", list(missing))
-    for row in _ascending(old, "lost", 5):
+    for row in _ascending(old, "lost", "epoch, first, last, count, gap"):
         new.execute("INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?, ?)", row)
     return len(held)
 
 
 def _runs(old: sqlite3.Connection) -> Iterator[tuple[int, int]]:
-    for first, last in _ascending(old, "sent", 2):
+    for first, last in _ascending(old, "sent", "first, last"):
         if isinstance(last, int):
             yield first, last
 
 
-def _ascending(old: sqlite3.Connection, table: str, width: int) -> Iterator[tuple[Any, ...]]:
+def _ascending(old: sqlite3.Connection, table: str, fields: str) -> Iterator[tuple[Any, ...]]:
     """Rows as far as they can be read. A damaged tree may lead back into itself: keys that do not grow end it."""
     key = -1
     with suppress(sqlite3.Error):
-        for found in old.execute(f"SELECT rowid, * FROM {table} ORDER BY rowid"):  # noqa: S608 - our own names
-            row = _by_place(found)
-            if len(row) != width or row[0] <= key:
+        for row in old.execute(f"{_by_place(table, fields)} ORDER BY number"):
+            if row[0] <= key:
                 return
             key = row[0]
             yield row
 
 
-def _by_place(found: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The fields of a row by their places: the names of columns lie on the disk like all else, and may have rotted.
+def _by_place(table: str, fields: str) -> str:
+    """A query for the fields of a table by their places: the names of columns lie on the disk too, and may have rotted.
 
-    The key is read as the number of the row that it is, since a key whose type rotted reads as NULL.
+    The key, which comes first, is read as the number of the row that it is: one whose type rotted reads as NULL.
     """
-    return (found[0], *found[2:])
+    key, _, others = fields.partition(", ")
+    return f"WITH found(number, {fields}) AS (SELECT rowid, * FROM {table}) SELECT number AS {key}, {others} FROM found"  # noqa: S608 - our own names
 
 
 def _readable(old: sqlite3.Connection) -> Iterator[_Row]:
@@ -227,10 +225,10 @@ def _scan(old: sqlite3.Connection, place: int, *, back: bool = False) -> Iterato
 
     A damaged tree may lead back into itself, and a query then never end: rows out of their order are damage too.
     """
-    query = "SELECT rowid, * FROM event WHERE "
-    query += "rowid < ? ORDER BY rowid DESC" if back else "rowid > ? ORDER BY rowid"
+    query = _by_place("event", "place, alarm, door, hash, body")
+    query += " WHERE number < ? ORDER BY number DESC" if back else " WHERE number > ? ORDER BY number"
     try:
-        for row in map(_by_place, old.execute(query, (place,))):
+        for row in old.execute(query, (place,)):
             if not _follows(row, place, back):
                 yield None
                 return
@@ -239,14 +237,14 @@ def _scan(old: sqlite3.Connection, place: int, *, back: bool = False) -> Iterato
     except sqlite3.Error:
         # The module steps ahead: the error of the next row takes the sound one before it along.
         with suppress(sqlite3.Error):
-            for row in map(_by_place, old.execute(f"{query} LIMIT 1", (place,)).fetchall()):
+            for row in old.execute(f"{query} LIMIT 1", (place,)).fetchall():
                 if _follows(row, place, back):
                     yield row
         yield None
 
 
-def _follows(row: tuple[Any, ...], place: int, back: bool) -> TypeGuard[_Row]:
-    return len(row) == _WIDTH and bool(row[0] < place if back else row[0] > place)
+def _follows(row: _Row, place: int, back: bool) -> bool:
+    return row[0] < place if back else row[0] > place
 
 
 def _is_sound(row: _Row) -> bool:
