@@ -25,6 +25,9 @@ class UdpField:
         self._lock = threading.Lock()
         self._card: Card | None = None
         self._bind(0)
+        while _has_a_name(self._socket.getsockname()[1]):
+            self._socket.close()
+            self._bind(0)
         self._port: Final[int] = self._socket.getsockname()[1]
         self.path: Final = f"udp:127.0.0.1:{self._port}"
 
@@ -88,3 +91,12 @@ class UdpField:
                 return None
             answer = self._card.answer(modulation, bytes.fromhex(frame)) if self._card is not None else None
         return self._silence if answer is None else f"{modulation} {answer.hex()}".encode("ascii")
+
+
+def _has_a_name(port: int) -> bool:
+    """Whether /etc/services names it: nfcpy 1.0.4 takes that name for the number, and can't open such a port."""
+    try:
+        socket.getservbyport(port)
+    except OSError:
+        return False
+    return True
