@@ -72,8 +72,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes. Raises sqlite3.Error, Damaged, StorageError for a file of a later release."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_S)
     try:
-        check_version(connection)
-        check_tables(connection, SCHEMA_VERSION, _TABLES)
+        check_schema(connection)
         # FULL: a commit is on the disk when it returns. In WAL that is one fdatasync.
         connection.executescript(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0;"
@@ -89,7 +88,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
 def check_pages(path: Path) -> None:
     """Raise Damaged when SQLite's own check finds a fault. Leaves the file as it is."""
     with closing(open_reader(path)) as connection:
-        check_version(connection)
+        check_schema(connection)
         check(connection, SCHEMA_VERSION, _TABLES)
 
 
@@ -105,8 +104,11 @@ def read_event(hashed: bytes, body: bytes) -> Event | None:
         raise Damaged(f"an event can't be read: {error}") from error
 
 
-def check_version(connection: sqlite3.Connection) -> None:
-    """Raise StorageError for a file of a later release: it is precious, so it is not set aside but left alone."""
+def check_schema(connection: sqlite3.Connection) -> None:
+    """Raise StorageError for a file of a later release: it is precious, so it is not set aside but left alone.
+
+    Raises Damaged for one that is no journal, or whose tables are not those of one.
+    """
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.DatabaseError as error:
@@ -117,3 +119,4 @@ def check_version(connection: sqlite3.Connection) -> None:
         raise StorageError(f"the journal was written by a later release (schema {version}); it is left as it is")
     if version == 0:
         raise Damaged("it is not a journal of ours")
+    check_tables(connection, SCHEMA_VERSION, _TABLES)

@@ -56,7 +56,7 @@ def verify(path: Path, progress: Callable[[int, int], None] | None = None) -> Jo
 
 
 def _verify(db: sqlite3.Connection, progress: Callable[[int, int], None]) -> JournalBreak | None:
-    schema.check_version(db)
+    schema.check_schema(db)
     (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         return JournalBreak(0, 0, f"pages: {verdict}")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import StorageError
+from agent.ports import JournalBreak
 from agent.storage.journal import SqliteJournal
 from agent.storage.journal_file import JournalSettings
 from agent.storage.journal_rescue import open_journal as open_file
@@ -87,6 +88,7 @@ def test_table_whose_text_rots_is_damage(tmp_path: Path, word: bytes, rotten: by
     data = path.read_bytes()
     assert data.count(word) == 1
     path.write_bytes(data.replace(word, rotten))
+    assert verify(path) == JournalBreak(0, 0, "its tables are not those that were made")
     with open_journal(tmp_path) as journal:
         detail = _set_aside_detail(journal)
         assert (detail["rescued"], detail["reason"]) == (20, "its tables are not those that were made")
