@@ -1,5 +1,6 @@
 """The daemon's life: signals, reload, what the service manager is told, exit code. What it consists of is in app."""
 
+import contextlib
 import faulthandler
 import queue
 import signal
@@ -15,7 +16,7 @@ from agent import logs, process
 from agent.app import Agent
 from agent.configfile import load
 from agent.errors import AgentError, ConfigError
-from agent.health import Health
+from agent.health import VOUCH_S, Health
 from agent.log_writer import LogWriter
 from agent.notify import Notifier
 from hardware.errors import HardwareError
@@ -46,6 +47,9 @@ def serve(path: Path) -> int:
 
 def _serve(path: Path, agent: Agent, lines: LogWriter) -> int:
     notifier = Notifier()
+    taken: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
+    # Before the agent: where memory ends later, a thread that can't begin holds up or ends whoever wants it.
+    threading.Thread(target=_take_signals, args=(taken,), name="signals", daemon=True).start()
     try:
         agent.start()
     except (HardwareError, AgentError) as error:
@@ -54,7 +58,10 @@ def _serve(path: Path, agent: Agent, lines: LogWriter) -> int:
     process.after_start()
     why = "failed"
     try:
-        why = _watch_over(path, agent, notifier, lines).name
+        health = Health(agent, notifier, time.monotonic())
+        while (number := _watch_over(health, taken)) is signal.SIGHUP:
+            _reload(path, agent, lines)
+        why = number.name
     finally:
         log.info("agent.stopping", signal=why)
         notifier.tell(STOPPING="1", STATUS="stopping")
@@ -63,19 +70,17 @@ def _serve(path: Path, agent: Agent, lines: LogWriter) -> int:
     return 0
 
 
-def _watch_over(path: Path, agent: Agent, notifier: Notifier, lines: LogWriter) -> signal.Signals:
-    """Vouch for the agent to the service manager while every worker is alive; the signal that says to stop."""
-    health = Health(agent, notifier, time.monotonic())
-    taken: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
-    threading.Thread(target=_take_signals, args=(taken,), name="signals", daemon=True).start()
+def _watch_over(health: Health, taken: "queue.SimpleQueue[signal.Signals]") -> signal.Signals:
+    """Vouch for the agent to the service manager while every worker is alive; the next signal."""
     while True:
         try:
-            number = taken.get(timeout=health.look(time.monotonic()))
-        except queue.Empty:
-            continue
-        if number is not signal.SIGHUP:
-            return number
-        _reload(path, agent, lines)
+            pause_s = health.look(time.monotonic())
+        except Exception:
+            # Such as no memory: nobody has vouched, and a failure that stays is the watchdog's. The doors go on.
+            log.exception("health.failed")
+            pause_s = VOUCH_S
+        with contextlib.suppress(queue.Empty):
+            return taken.get(timeout=pause_s)
 
 
 def _take_signals(taken: "queue.SimpleQueue[signal.Signals]") -> None:

@@ -45,11 +45,15 @@ class LogWriter:
 
     def _run(self) -> None:
         while True:
-            text = self._waiting.get()
+            try:
+                text = self._waiting.get()
+            except MemoryError:  # for waiting; what was written meanwhile waits too
+                time.sleep(_FULL_STEP_S)
+                continue
             try:
                 self._stream.write(text + self._loss())
                 self._stream.flush()
-            except (OSError, ValueError):
+            except (OSError, ValueError, MemoryError):
                 # The reader has gone, or the stream is closed: what happens at the doors is not for it to stop.
                 self._dropped += 1
             finally:

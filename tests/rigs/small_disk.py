@@ -11,9 +11,10 @@ import pytest
 class SmallDisk:
     """A mounted file system of some MiB."""
 
-    def __init__(self, device: str, folder: Path) -> None:
+    def __init__(self, image: Path, folder: Path) -> None:
         self.folder = folder
-        self._device = device
+        self._image = image
+        self._device: str | None = None
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
@@ -35,7 +36,12 @@ class SmallDisk:
         _run("sync", "--file-system", self.folder)
 
     def mount(self, *options: str) -> None:
-        """Put it in its place."""
+        """Put it in its place, on a device of its own.
+
+        Whatever made a mount namespace meanwhile (such as another test's pcscd) keeps what was mounted, and the kernel
+        refuses the same device with other options for so long.
+        """
+        self._device = _run("losetup", "--find", "--show", self._image).strip()
         _run("mount", "-o", ",".join(("noatime", *options)), self._device, self.folder)
 
     def remount(self, option: str) -> None:
@@ -43,8 +49,18 @@ class SmallDisk:
         _run("mount", "-o", f"remount,{option}", self.folder)
 
     def unmount(self) -> None:
-        """Take it away; nobody must use it."""
+        """Take it away, with all that it holds on the image; nobody must use it."""
+        assert self._device is not None
         _run("umount", self.folder)
+        _run("blockdev", "--flushbufs", self._device)
+        _run("losetup", "--detach", self._device)
+        self._device = None
+
+    def discard(self) -> None:
+        """Take it away, whoever uses it."""
+        subprocess.run(["umount", "--lazy", self.folder], check=False, capture_output=True)
+        if self._device is not None:
+            subprocess.run(["losetup", "--detach", self._device], check=False, capture_output=True)
 
 
 @contextmanager
@@ -55,14 +71,12 @@ def small_disk(image: Path, folder: Path, mib: int = 8) -> Iterator[SmallDisk]:
         file.truncate(mib << 20)
     # Blocks of the size that a card gets. With smaller ones SQLite's shared memory has holes, and a full disk is fatal.
     _run("mkfs.ext4", "-q", "-m", "0", "-b", "4096", "-O", "^has_journal", image)
-    device = _run("losetup", "--find", "--show", image).strip()
-    disk = SmallDisk(device, folder)
+    disk = SmallDisk(image, folder)
     try:
         disk.mount()
         yield disk
     finally:
-        subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
-        subprocess.run(["losetup", "--detach", device], check=False, capture_output=True)
+        disk.discard()
 
 
 def _run(*command: str | Path) -> str:

@@ -4,6 +4,8 @@ import io
 import threading
 import time
 
+import pytest
+
 from agent.log_writer import MAX_WRITES, LogWriter
 from tests.rigs.waiting import wait_for
 
@@ -21,13 +23,16 @@ class StalledStream(io.StringIO):
 
 
 class BrokenStream(io.StringIO):
-    """A pipe whose reader has gone, until it is `mended`."""
+    """A stream that fails, until it is `mended`."""
 
-    mended = False
+    def __init__(self, failure: Exception) -> None:
+        super().__init__()
+        self.mended = False
+        self._failure = failure
 
     def write(self, text: str) -> int:
         if not self.mended:
-            raise BrokenPipeError
+            raise self._failure
         return super().write(text)
 
 
@@ -57,9 +62,10 @@ def test_a_stalled_stream_blocks_nobody_and_the_loss_is_told() -> None:
     assert told == f'{{"event": "log.dropped", "level": "warning", "texts": {MAX_WRITES + 500 - len(kept)}}}'
 
 
-def test_a_reader_that_has_gone_stops_nobody() -> None:
+@pytest.mark.parametrize("failure", [BrokenPipeError(), ValueError("closed"), MemoryError()], ids=repr)
+def test_a_reader_that_has_gone_and_a_want_of_memory_stop_nobody(failure: Exception) -> None:
     """Later lines reach the next reader."""
-    stream = BrokenStream()
+    stream = BrokenStream(failure)
     writer = LogWriter(stream)
     writer.write("lost\n")
     assert writer.drain(time.monotonic() + 10)
