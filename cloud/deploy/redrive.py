@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 QUEUES: Final = ("router", *(family.value for family in Family))
 """Queues with a dead-letter queue, by the last part of their names."""
 _BATCH: Final = 10
+_LONG_POLL_S: Final = 1
+"""With no wait SQS asks a few of its servers only, and "no message" would not mean that there is none."""
 _HIDDEN_S: Final = 60
 """Nobody else gets a message while it is being moved."""
 
@@ -33,7 +35,10 @@ def redrive(access: AwsAccess, environment: str, queue: str, on_moved: Callable[
     while True:
         with aws_errors():
             messages = client.receive_message(
-                QueueUrl=source, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HIDDEN_S
+                QueueUrl=source,
+                MaxNumberOfMessages=_BATCH,
+                VisibilityTimeout=_HIDDEN_S,
+                WaitTimeSeconds=_LONG_POLL_S,
             ).get("Messages", [])
         if not messages:
             return moved

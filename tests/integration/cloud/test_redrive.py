@@ -44,6 +44,18 @@ def test_every_dead_letter_comes_back_as_it_was(access: AwsAccess) -> None:
     assert redrive(access, "rd", "cards") == 0
 
 
+def test_no_answer_of_a_few_servers_is_taken_for_the_end(access: AwsAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a wait SQS asks some of its servers only, and "no message" says nothing about the others."""
+    client, waits_s = access.sqs(), list[int]()
+    client.meta.events.register(
+        "provide-client-params.sqs.ReceiveMessage", lambda params, **_: waits_s.append(params.get("WaitTimeSeconds", 0))
+    )
+    monkeypatch.setattr(AwsAccess, "sqs", lambda _self: client)
+    assert redrive(access, "rd", "cards") == 0
+    assert waits_s
+    assert min(waits_s) > 0
+
+
 def test_command_tells_how_many_of_which_queue(access: AwsAccess) -> None:
     """For people and for scripts; an environment that is not there is one line."""
     client = access.sqs()
