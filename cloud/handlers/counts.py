@@ -14,7 +14,7 @@ def tell_counts(environment: str, counts: Mapping[str, int]) -> None:
     if not counts:
         return
     metrics = Metrics(namespace=_NAMESPACE)
-    metrics.add_dimensions(environment=environment)
+    metrics.add_dimension(name="environment", value=environment)
     for name, count in counts.items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
     metrics.flush_metrics()

@@ -263,4 +263,4 @@ def test_log_and_metrics_tell_ids_and_never_what_was_asked(
     counted = [line for line in lines if "_aws" in line]
     assert [line.get("requests_done") for line in counted] == [[1.0], None]
     assert [line.get("requests_rejected") for line in counted] == [None, [1.0]]
-    assert ["environment"] in counted[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    assert counted[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["environment", "service"]]

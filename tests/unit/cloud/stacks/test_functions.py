@@ -1,5 +1,6 @@
 """Every function: its role, its log, its traces, and what becomes of what it fails at."""
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from cloud.api.routes import ROUTES
 from cloud.domain.routes import Family
+from cloud.handlers.counts import tell_counts
 from tests.rigs.templates import Resource, queue_of, resource, resources, template, text
 
 FUNCTIONS = resources("AWS::Lambda::Function")
@@ -127,7 +129,9 @@ def test_every_function_has_an_alarm_on_its_errors() -> None:
         assert watched & {text(found.properties["FunctionName"]), str(found)}, found
 
 
-def test_alarms_on_own_metrics_watch_what_is_told() -> None:
+def test_alarms_on_own_metrics_watch_what_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A metric is another one under other dimensions: an alarm on a name that nobody uses would never be raised."""
     watched = {
         (alarm.properties["MetricName"], dimensions["service"])
@@ -142,8 +146,16 @@ def test_alarms_on_own_metrics_watch_what_is_told() -> None:
         ("requests_unreadable", "router"),
         ("records_unarchived", "transform"),
     }
-    told = "".join(path.read_text() for path in (Path(__file__).parents[4] / "cloud" / "handlers").glob("*.py"))
-    assert all(f'"{name}"' in told for name, _ in watched)
+    sources = "".join(path.read_text() for path in (Path(__file__).parents[4] / "cloud" / "handlers").glob("*.py"))
+    assert all(f'"{name}"' in sources for name, _ in watched)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "gaps")
+    tell_counts("prod", {"gaps_found": 2})
+    told = json.loads(capsys.readouterr().out)
+    (metrics,) = told["_aws"]["CloudWatchMetrics"]
+    assert (metrics["Namespace"], told["gaps_found"]) == ("Cardea", [2.0])
+    # One set with both: two sets of one each would be two other metrics.
+    assert [sorted(dimensions) for dimensions in metrics["Dimensions"]] == [["environment", "service"]]
+    assert (told["environment"], told["service"]) == ("prod", "gaps")
 
 
 def test_alarms_go_to_the_topic_when_they_begin_and_end() -> None:
