@@ -34,6 +34,8 @@ def deploy(
     """
     outputs = deployer.apply([plan.artifacts()])
     release = stage(access.s3(), outputs["ArtifactsBucket"], plan.target)
+    if plan.deletion_protection and deployer.is_new(plan.root_name):
+        outputs = deployer.apply([plan.unprotected().root(release)], outputs)
     outputs = deployer.apply([plan.root(release), *plan.devices()], outputs)
     ensure_secret_key(access.secretsmanager(), cursor_secret(plan.name), outputs["KeyArn"])
     for site in plan.sites:

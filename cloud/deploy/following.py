@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STACK: Final = "AWS::CloudFormation::Stack"
 _GOOD: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
+_THROTTLED: Final = frozenset({"Throttling", "ThrottlingException"})
+"""A dozen nested stacks, each asked for its events every other second, meet the service's rate limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class Following:
                     if len(new) < len(page["StackEvents"]):
                         break
         except AwsError as error:
+            if error.code in _THROTTLED:
+                return []  # all of it is told at the next look
             # The local AWS forgets what was deleted.
             if error.code != "ValidationError":
                 raise

@@ -1,7 +1,8 @@
 """Which stacks an environment is made of, in which order, and what each is told. Plain values: nothing is called."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -93,12 +94,16 @@ class EnvironmentPlan:
             {"ArtifactsBucket": "ArtifactsBucket"},
         )
 
+    def unprotected(self) -> "EnvironmentPlan":
+        """The same, for its creation: what a failed one leaves must not be protected against going."""
+        return replace(self, deletion_protection=False)
+
     def devices(self) -> tuple[StackPlan, ...]:
         """What the doors of each site may do."""
         arns = {name: name for name in ("StreamArn", "TableArn", "BucketArn")}
         return tuple(
             StackPlan(
-                f"{device_prefix(self.name)}{site.id}",
+                f"{device_prefix(self.name)}{_in_stack_name(site.id)}",
                 TEMPLATES / "device.yaml",
                 {"Environment": self.name, "Site": site.id},
                 arns,
@@ -144,6 +149,13 @@ def local_environment(*sites: SitePlan, name: str = "dev", options: Mapping[str,
     return EnvironmentPlan(
         name, sites, target=local_target(), deletion_protection=False, options=options or {}, is_local=True
     )
+
+
+def _in_stack_name(site: str) -> str:
+    """Names of stacks take no underscore, ids of sites do."""
+    if "_" not in site:
+        return site
+    return f"{site.replace('_', '-')}-{hashlib.sha256(site.encode()).hexdigest()[:8]}"
 
 
 def _flag(value: bool) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from cloud.adapters.aws import AwsAccess, aws_errors
 from cloud.deploy.plan import artifacts_name, device_prefix, root_name
 from cloud.deploy.retained import Eraser, Retained
-from cloud.deploy.stacks import Deployer
+from cloud.deploy.stacks import BEYOND_CHANGE, Deployer
 from cloud.errors import DeployError
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _BUCKETS: Final = ("BucketName", "RequestsBucket", "ArchiveBucket", "RejectedBucket")
 """Outputs of the root that name what holds data."""
+_LOCKING: Final = "RequestsBucket"
+"""The output that names the one whose objects are locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class Erased:
 def stop(deployer: Deployer, environment: str) -> Mapping[str, str]:
     """Remove all that works, keep all that holds something; returns the outputs. Raises DeployError, AwsError.
 
-    Doors go on: they decide by their list, which stays, and their events wait in the stream for as long as it keeps
-    them and on the doors after that.
+    Doors go on: they decide by their list, which stays. Their events go on into the archive, and wait in the stream,
+    for as long as it keeps them, for the table.
     """
     return deployer.change(root_name(environment), {"Running": "false"})
 
@@ -39,29 +41,38 @@ def erase(access: AwsAccess, deployer: Deployer, environment: str) -> Erased:
 
     The root goes last but for what it was made from: it knows what there is.
     """
+    eraser = Eraser(access)
     root = deployer.find(root_name(environment))
-    if root is None:
+    if root is None and deployer.find(artifacts_name(environment)) is None:
         raise DeployError(f"{root_name(environment)}: there is no such stack")
-    parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in root.get("Parameters", ())}
-    retained = _retained(environment, root)
-    eraser = Eraser(access, bypass_governance=parameters.get("LockMode") == "GOVERNANCE")
-    eraser.unprotect(retained)
-    if root["StackStatus"] != "ROLLBACK_COMPLETE":
-        # Nothing may write any more, or the buckets would fill again.
-        stop(deployer, environment)
-    for name in _device_stacks(access, environment):
-        deployer.delete(name)
-    left = {bucket: eraser.empty(bucket) for bucket in retained.buckets}
-    locked = {bucket: count for bucket, count in left.items() if count}
-    eraser.delete(retained, keep=frozenset(locked))
+    locked = {} if root is None else _erase_root(access, deployer, eraser, environment, root)
     eraser.delete_secrets(environment)
-    deployer.delete(root_name(environment))
     _erase_artifacts(deployer, eraser, environment)
     return Erased(locked)
 
 
+def _erase_root(
+    access: AwsAccess, deployer: Deployer, eraser: Eraser, environment: str, root: "StackTypeDef"
+) -> Mapping[str, int]:
+    """The buckets with locked objects, and how many."""
+    parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in root.get("Parameters", ())}
+    may_bypass = parameters.get("LockMode") == "GOVERNANCE"
+    retained = _retained(environment, root)
+    if root["StackStatus"] not in BEYOND_CHANGE:
+        # Nothing may write any more, or the buckets would fill again.
+        deployer.change(root_name(environment), {"Running": "false", "Archiving": "false"})
+    for name in _device_stacks(access, environment):
+        deployer.delete(name)
+    locking = _outputs(root).get(_LOCKING)
+    left = {bucket: eraser.empty(bucket, bypass=may_bypass and bucket == locking) for bucket in retained.buckets}
+    locked = {bucket: count for bucket, count in left.items() if count}
+    eraser.delete(retained, keep=frozenset(locked))
+    deployer.delete(root_name(environment))
+    return locked
+
+
 def _retained(environment: str, root: "StackTypeDef") -> Retained:
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in root.get("Outputs", ())}
+    outputs = _outputs(root)
     return Retained(
         table=outputs.get("TableName", f"cardea-{environment}"),
         stream=outputs.get("StreamName", f"cardea-{environment}-events"),
@@ -69,6 +80,10 @@ def _retained(environment: str, root: "StackTypeDef") -> Retained:
         pool=outputs.get("PoolId"),
         key=outputs.get("KeyArn"),
     )
+
+
+def _outputs(stack: "StackTypeDef") -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
 
 
 def _erase_artifacts(deployer: Deployer, eraser: Eraser, environment: str) -> None:

@@ -33,42 +33,33 @@ class Retained:
 class Eraser:
     """Deletes for good. Each method takes what is gone already for done; raises AwsError."""
 
-    def __init__(self, access: AwsAccess, *, bypass_governance: bool) -> None:
+    def __init__(self, access: AwsAccess) -> None:
         self._access = access
-        self._bypass = bypass_governance
 
-    def unprotect(self, retained: Retained) -> None:
-        """Take the protection against deletion away from table and pool."""
-        with _unless_gone():
-            self._access.dynamodb().update_table(TableName=retained.table, DeletionProtectionEnabled=False)
-        if retained.pool is not None:
-            with _unless_gone():
-                self._access.cognito().update_user_pool(UserPoolId=retained.pool, DeletionProtection="INACTIVE")
+    def empty(self, bucket: str, *, bypass: bool = False) -> int:
+        """Delete all versions of all objects and all delete markers; returns how many are locked and stay.
 
-    def empty(self, bucket: str) -> int:
-        """Delete all versions of all objects and all delete markers; returns how many are locked and stay."""
+        `bypass` overrides locks of mode GOVERNANCE; S3 takes that word only for buckets that lock.
+        """
         s3 = self._access.s3()
+        options: dict[str, Any] = {"BypassGovernanceRetention": True} if bypass else {}
         locked = 0
         with _unless_gone():
             for batch in _versions(s3, bucket):
                 with aws_errors():
-                    answer = s3.delete_objects(
-                        Bucket=bucket,
-                        Delete={"Objects": batch, "Quiet": True},
-                        BypassGovernanceRetention=self._bypass,
-                    )
+                    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True}, **options)
                 locked += len(answer.get("Errors", ()))
         return locked
 
     def delete(self, retained: Retained, *, keep: frozenset[str] = frozenset()) -> None:
         """Delete it all but the buckets to be kept, and the key if one is: what is in them would be lost with it."""
         with _unless_gone():
-            self._access.dynamodb().delete_table(TableName=retained.table)
+            self._delete_table(retained.table)
         with _unless_gone():
             self._access.kinesis().delete_stream(StreamName=retained.stream, EnforceConsumerDeletion=True)
         if retained.pool is not None:
             with _unless_gone():
-                self._access.cognito().delete_user_pool(UserPoolId=retained.pool)
+                self._delete_pool(retained.pool)
         for bucket in retained.buckets:
             if bucket not in keep:
                 with _unless_gone():
@@ -76,6 +67,23 @@ class Eraser:
         if retained.key is not None and not keep:
             with _unless_gone():
                 self._access.kms().schedule_key_deletion(KeyId=retained.key, PendingWindowInDays=_KEY_WAIT_DAYS)
+
+    def _delete_table(self, table: str) -> None:
+        dynamodb = self._access.dynamodb()
+        if dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
+            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+            # A table that is being changed can't be deleted.
+            dynamodb.get_waiter("table_exists").wait(TableName=table)
+        dynamodb.delete_table(TableName=table)
+
+    def _delete_pool(self, pool: str) -> None:
+        cognito = self._access.cognito()
+        domain = cognito.describe_user_pool(UserPoolId=pool)["UserPool"].get("Domain")
+        if domain:
+            cognito.delete_user_pool_domain(Domain=domain, UserPoolId=pool)
+        # In the last moment: whatever this call does not name falls back to its default, the second factor too.
+        cognito.update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE")
+        cognito.delete_user_pool(UserPoolId=pool)
 
     def delete_secrets(self, environment: str) -> None:
         """Delete the keys of all sites of an environment, at once: their names are free for the next one."""

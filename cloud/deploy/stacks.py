@@ -21,6 +21,8 @@ _LIMIT_S: Final = 3600.0
 """CloudFormation itself gives up on most resources sooner."""
 _NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed")
 _AT_REST: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
+BEYOND_CHANGE: Final = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+"""What is left of a failed creation or deletion can only be deleted."""
 _CAPABILITIES: Final[Sequence[Any]] = ["CAPABILITY_NAMED_IAM"]
 
 
@@ -88,6 +90,10 @@ class Deployer:
                 return None
             raise
 
+    def is_new(self, name: str) -> bool:
+        """Whether applying a plan of this name would make the stack. Raises AwsError."""
+        return _makes(self.find(name))
+
     def outputs(self, name: str) -> dict[str, str]:
         """The outputs of a stack. Raises DeployError when there is none, AwsError."""
         stack = self.find(name)
@@ -97,19 +103,20 @@ class Deployer:
 
     def _apply_one(self, plan: StackPlan, parameters: Mapping[str, str]) -> dict[str, str]:
         stack = self.find(plan.name)
-        if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
-            # What is left of a failed creation: it holds nothing and can only be deleted.
+        if stack is not None and stack["StackStatus"] in BEYOND_CHANGE:
             self.delete(plan.name)
             stack = None
         defaults = self._defaults(plan.body())
         unknown = sorted(set(parameters) - set(defaults))
         if unknown:
             raise DeployError(f"{plan.name}: its template has no parameter {unknown[0]}")
+        # What a plan does not name stays as somebody set it.
+        kept = {name: value for name, value in _parameters(stack).items() if name in defaults}
+        parameters = {**kept, **parameters}
         if stack is not None and self._is_as_planned(stack, plan.body(), {**defaults, **parameters}):
             self._report(Progress(plan.name, plan.name, "UNCHANGED", None))
         else:
-            is_new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
-            kind = "CREATE" if is_new else "UPDATE"
+            kind = "CREATE" if _makes(stack) else "UPDATE"
             self._run_change_set(plan.name, kind, {"TemplateBody": plan.body()}, _values(parameters))
         return self.outputs(plan.name)
 
@@ -123,9 +130,8 @@ class Deployer:
             return False
         with aws_errors():
             before = self._client.get_template(StackName=stack["StackName"], TemplateStage="Original")
-        now = {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", ())}
         # A template in YAML comes back as the text that it was; only one in JSON would be parsed.
-        return now == parameters and str(before["TemplateBody"]) == body
+        return _parameters(stack) == parameters and str(before["TemplateBody"]) == body
 
     def _defaults(self, body: str) -> dict[str, str]:
         """The parameters of a template, with what they are unless given."""
@@ -182,6 +188,15 @@ class Deployer:
             yield
             time.sleep(self._poll_s)
         raise DeployError(f"{name}: not done after {_LIMIT_S:.0f} s; it goes on without us")
+
+
+def _makes(stack: "StackTypeDef | None") -> bool:
+    return stack is None or stack["StackStatus"] in {*BEYOND_CHANGE, "REVIEW_IN_PROGRESS"}
+
+
+def _parameters(stack: "StackTypeDef | None") -> dict[str, str]:
+    given = () if stack is None else stack.get("Parameters", ())
+    return {parameter["ParameterKey"]: parameter.get("ParameterValue", "") for parameter in given}
 
 
 def _token() -> str:

@@ -47,13 +47,15 @@ def ensure_member(access: AwsAccess, outputs: Mapping[str, str], member: Member)
     """
     pool = outputs["PoolId"]
     cognito = access.cognito()
+    # An address that counts as unverified gets no mail when its owner has forgotten the password.
+    email = {"email": member.email, "email_verified": "true"} if member.email else {}
     try:
         with aws_errors():
             cognito.admin_create_user(
                 UserPoolId=pool,
                 Username=member.name,
                 TemporaryPassword=new_password(),
-                UserAttributes=[{"Name": "email", "Value": member.email}] if member.email else [],
+                UserAttributes=[{"Name": name, "Value": value} for name, value in email.items()],
                 **({} if member.email and member.password is None else {"MessageAction": "SUPPRESS"}),  # type: ignore[arg-type]  # one of two shapes
             )
     except AwsError as error:

@@ -173,16 +173,21 @@ def test_environment_that_was_stopped_finds_its_data_again(empty_account: AwsAcc
         UserPoolId=before["PoolId"], Username="olga", TemporaryPassword="Correct-Horse-7-Staple"
     )
 
+    sqs = empty_account.sqs()
+    dead = sqs.get_queue_url(QueueName="cardea-back-cards-dlq")["QueueUrl"]
+    sqs.send_message(QueueUrl=dead, MessageBody="letter")
+
     stop(deployer(empty_account), "back")
     found = status(empty_account, "back")
     assert (found.running, found.is_sound) == (False, True)
-    assert function_names(empty_account, "back") == set()
-    assert client_of(empty_account, "sqs").list_queues(QueueNamePrefix="cardea-back-").get("QueueUrls", []) == []
+    # The archive goes on: what doors send meanwhile would never get there.
+    assert function_names(empty_account, "back") == {"cardea-back-transform"}
     assert client_of(empty_account, "events").list_rules(NamePrefix="cardea-back-")["Rules"] == []
 
     after = deploy(empty_account, deployer(empty_account), plan)
     changed = {name for name in before if before[name] != after[name]}
     assert changed <= {"ApiId", "ApiUrl"}
+    assert [message["Body"] for message in sqs.receive_message(QueueUrl=dead)["Messages"]] == ["letter"]
     assert empty_account.dynamodb().get_item(TableName=after["TableName"], Key=item)["Item"] == item
     for output in ("BucketName", "ArchiveBucket", "RejectedBucket"):
         assert empty_account.s3().get_object(Bucket=after[output], Key="kept")["Body"].read() == b"x"
@@ -230,7 +235,7 @@ def test_what_is_locked_stays_and_is_told(empty_account: AwsAccess) -> None:
     retained = Retained(
         outputs["TableName"], outputs["StreamName"], (outputs["RequestsBucket"],), None, outputs["KeyArn"]
     )
-    eraser = Eraser(empty_account, bypass_governance=False)
+    eraser = Eraser(empty_account)
     assert eraser.empty(outputs["RequestsBucket"]) == 1
     eraser.delete(retained, keep=frozenset(retained.buckets))
     assert empty_account.s3().head_object(Bucket=outputs["RequestsBucket"], Key="requests/hq/x.json")
@@ -239,6 +244,69 @@ def test_what_is_locked_stays_and_is_told(empty_account: AwsAccess) -> None:
     assert "cardea-law" not in empty_account.dynamodb().list_tables()["TableNames"]
     # What is gone already is none of a second try's troubles.
     assert erase(empty_account, deployer(empty_account), "law").locked == {outputs["RequestsBucket"]: 1}
+
+
+def test_only_the_bucket_that_locks_is_told_to_override_its_locks(
+    empty_account: AwsAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 refuses that word for any other bucket, and the end of the environment would stop half-way."""
+    plan = environment("lock")
+    outputs = deploy(empty_account, deployer(empty_account), plan)
+    s3, told = empty_account.s3(), dict[str, bool]()
+    for name in ("BucketName", "RequestsBucket"):
+        s3.put_object(Bucket=outputs[name], Key="requests/hq/x.json", Body=b"{}")
+    s3.meta.events.register(
+        "provide-client-params.s3.DeleteObjects",
+        lambda params, **_: told.update({params["Bucket"]: "BypassGovernanceRetention" in params}),
+    )
+    monkeypatch.setattr(AwsAccess, "s3", lambda _self: s3)
+    erase(empty_account, deployer(empty_account), "lock")
+    assert told.pop(outputs["RequestsBucket"])
+    assert set(told.values()) == {False}
+
+
+def test_protection_holds_until_the_very_end(empty_account: AwsAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end that fails on its way leaves second factors and protection as they were, and can be tried again."""
+    plan = replace(environment("half"), deletion_protection=True)
+    outputs = deploy(empty_account, deployer(empty_account), plan)
+    table = empty_account.dynamodb().describe_table(TableName=outputs["TableName"])["Table"]
+    assert table["DeletionProtectionEnabled"]
+    before = empty_account.cognito().describe_user_pool(UserPoolId=outputs["PoolId"])["UserPool"]
+    with monkeypatch.context() as broken:
+        broken.setattr(Eraser, "empty", lambda *_args, **_kwargs: pytest.fail("no way to S3"))
+        with pytest.raises(pytest.fail.Exception):
+            erase(empty_account, deployer(empty_account), "half")
+    after = empty_account.cognito().describe_user_pool(UserPoolId=outputs["PoolId"])["UserPool"]
+    assert (after.get("MfaConfiguration"), after["DeletionProtection"]) == (before.get("MfaConfiguration"), "ACTIVE")
+    erase(empty_account, deployer(empty_account), "half")
+    # Whatever died between the root and what it was made from is finished by another call.
+    deploy(empty_account, deployer(empty_account), plan)
+    deployer(empty_account).delete("cardea-half")
+    erase(empty_account, deployer(empty_account), "half")
+    with pytest.raises(DeployError, match="there is no such stack"):
+        erase(empty_account, deployer(empty_account), "half")
+
+
+def test_pool_with_a_sign_in_page_can_be_erased(empty_account: AwsAccess) -> None:
+    """Cognito deletes no pool that a host name leads to."""
+    outputs = deploy(empty_account, deployer(empty_account), environment("page"))
+    cognito = empty_account.cognito()
+    cognito.create_user_pool_domain(Domain="cardea-page-test", UserPoolId=outputs["PoolId"])
+    erase(empty_account, deployer(empty_account), "page")
+    assert cognito.describe_user_pool_domain(Domain="cardea-page-test")["DomainDescription"] == {}
+
+
+def test_what_was_set_once_stays_set(empty_account: AwsAccess) -> None:
+    """A deployment that does not name a parameter must not weaken it."""
+    deploy(empty_account, deployer(empty_account), environment("kept", LockMode="COMPLIANCE", LockDays="7"))
+    seen: list[Progress] = []
+    deploy(empty_account, deployer(empty_account, seen), environment("kept"))
+    assert {progress.status for progress in seen} == {"UNCHANGED"}
+    deploy(empty_account, deployer(empty_account), environment("kept", LockDays="8"))
+    root = deployer(empty_account).find("cardea-kept")
+    assert root is not None
+    now = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in root["Parameters"]}
+    assert (now["LockMode"], now["LockDays"]) == ("COMPLIANCE", "8")
 
 
 def test_failure_is_explained_by_the_resource_that_failed_first(empty_account: AwsAccess, tmp_path: Path) -> None:

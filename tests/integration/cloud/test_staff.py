@@ -70,3 +70,11 @@ def test_role_that_was_ended_stays_ended(account: Account) -> None:
     assert ensure_member(account.access, account.outputs, member) == subject
     grants = [read_grant(item) for item in store.query_all(None, partition(subject), prefix=GRANT_PREFIX)]
     assert roles_at(grants, ["operator"], "hq", NOW_S) == frozenset()
+
+
+def test_address_that_was_given_counts_as_verified(account: Account) -> None:
+    """Or who forgets the password gets no mail, and there is no other way back."""
+    ensure_member(account.access, account.outputs, Member("mailed", Role.GUARD, "hq", email="m@example.org"))
+    user = account.access.cognito().admin_get_user(UserPoolId=account.outputs["PoolId"], Username="mailed")
+    told = {attribute["Name"]: attribute["Value"] for attribute in user["UserAttributes"]}
+    assert (told["email"], told["email_verified"]) == ("m@example.org", "true")

@@ -30,8 +30,8 @@ def test_table_and_stream_are_encrypted_and_old_events_expire() -> None:
 
 
 def test_nested_template_takes_no_attribute_of_its_own_resources() -> None:
-    """The local AWS does not find it when only something else of the stack changes."""
-    for name in nested_templates():
+    """The local AWS does not find it when only something else of the stack changes. Nor has it hosts of one's own."""
+    for name in nested_templates().keys() - {"domain.yaml"}:
         told = json.dumps(template(name))
         assert "Fn::GetAtt" not in told, name
         for attribute in re.findall(r"\$\{(\w+)\.\w+\}", told):

@@ -30,26 +30,39 @@ def test_what_holds_data_stays_when_the_environment_is_stopped() -> None:
             assert "Condition" not in found.body, found
     nested = {found.name: found for found in resources("AWS::CloudFormation::Stack") if found.template == "root.yaml"}
     assert {name for name, found in nested.items() if "Condition" not in found.body} == {
-        "Archive", "Data", "Events", "Identity", "Keys", "Lists", "Requests",
+        "Archive", "Data", "Events", "FastPath", "Identity", "Keys", "Lists", "Requests",
     }  # fmt: skip
 
 
+def test_what_waits_stays_when_the_environment_is_stopped() -> None:
+    """Requests that were answered with 202, dead letters, events on their way to the archive, addresses that confirmed
+    that they want alarms: none of it is made anew with the next deployment."""
+    waiting = ("AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Subscription")
+    assert {found.body.get("Condition") for found in resources(*waiting)} == {None, "HasAddress"}
+    families = [found for found in resources("AWS::CloudFormation::Stack") if found.template == "requests.yaml"]
+    assert families
+    for found in families:
+        assert "Condition" not in found.body, found
+        assert found.properties["Parameters"]["Running"] == {"Ref": "Running"}, found
+    for found in resources("AWS::SQS::Queue"):
+        assert found.properties["MessageRetentionPeriod"] >= 10 * 86400, found
+    archiving = [found for found in resources() if found.body.get("Condition") == "IsArchiving"]
+    assert {"Transform", "Delivery"} <= {found.name for found in archiving}
+
+
 def test_what_works_stops_with_the_environment() -> None:
-    """Whatever costs money by the hour or acts by itself is gone after `cardea cloud destroy`."""
-    conditional = {"FastPath", "Api", "Observability"}
+    """Whatever costs money by the hour or acts by itself is gone after `cardea cloud destroy`, but for the archive."""
+    conditional = {"Api", "Observability"}
     acting = resources(
         "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::CloudWatch::Alarm",
-        "AWS::KinesisFirehose::DeliveryStream", "AWS::SQS::Queue",
     )  # fmt: skip
     for found in acting:
-        stack = found.template.removesuffix(".yaml")
-        in_conditional_stack = stack in {name.lower() for name in conditional} or stack == "processor"
+        if found.name == "Transform":
+            continue
+        in_conditional_stack = found.template.removesuffix(".yaml") in {name.lower() for name in conditional}
         assert in_conditional_stack or found.body.get("Condition") == "IsRunning", found
     for name in conditional:
         assert template("root.yaml")["Resources"][name]["Condition"] == "IsRunning"
-    processors = [found for found in resources("AWS::CloudFormation::Stack") if found.template == "requests.yaml"]
-    assert processors
-    assert all(found.body["Condition"] == "IsRunning" for found in processors)
 
 
 def test_data_can_be_brought_back() -> None:

@@ -204,8 +204,9 @@ def test_staff_sign_in_with_two_factors_and_short_tokens() -> None:
     assert client["GenerateSecret"] is False
     nothing = {"Ref": "AWS::NoValue"}
     assert client["AllowedOAuthFlows"] == {"Fn::If": ["HasPage", ["code"], nothing]}
-    for name, where in (("CallbackURLs", "CallbackUrls"), ("LogoutURLs", "LogoutUrls")):
-        assert client[name] == {"Fn::If": ["HasPage", {"Ref": where}, nothing]}
+    # An empty one among the addresses would be refused.
+    for name, where, when in (("CallbackURLs", "CallbackUrls", "HasPage"), ("LogoutURLs", "LogoutUrls", "HasLogout")):
+        assert client[name] == {"Fn::If": [when, {"Ref": where}, nothing]}
         assert template("root.yaml")["Parameters"][where]["Default"] == ""
     assert client["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     assert client["PreventUserExistenceErrors"] == "ENABLED"
