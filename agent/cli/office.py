@@ -14,7 +14,7 @@ import click
 
 from agent.cli.common import Exit, console, fail, json_option, print_json, reports_errors
 from agent.errors import ConfigError, Problem
-from agent.office.errors import BadInput, OfficeError, Rejected, ServiceUnreachable, Unfinished
+from agent.office.errors import BadInput, NotSignedIn, OfficeError, Rejected, ServiceUnreachable, Unfinished
 from agent.office.profile import Profile, load_profile, profile_path
 from agent.office.tokens import FixedToken, KeptTokens, Tokens, TokenSource, token_path
 from agent.printable import one_line
@@ -212,6 +212,11 @@ def _tokens(path: Path, profile: Profile) -> TokenSource:
     token = os.environ.get("CARDEA_TOKEN")
     if token:
         return FixedToken(token)
+    signed_in_for = load_profile(path, environment={}).api
+    if signed_in_for is not None and signed_in_for != profile.api:
+        raise NotSignedIn(
+            f"the sign-in is for {signed_in_for}, not for {profile.api}: take a profile of its own ($CARDEA_PROFILE)"
+        )
     return KeptTokens(token_path(path), profile.client_id, renewed(profile), time.time)
 
 

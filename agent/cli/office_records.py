@@ -151,7 +151,7 @@ def operators() -> None:
 @limit_option
 @office_command
 def list_operators(desk: Desk, limit: int | None) -> None:
-    """List the roles of the staff. The reading is itself recorded.
+    """List the roles of the staff.
 
     \b
     Example:

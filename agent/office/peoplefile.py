@@ -124,12 +124,14 @@ def _columns(header: _Line) -> list[str]:
     where = f"line {header.number}"
     if header.fault is not None:
         raise BadInput(f"{where}: {header.fault}")
-    for name in names:
+    for place, name in enumerate(names, 1):
         if name not in COLUMNS:
             near = difflib.get_close_matches(name, COLUMNS, 1)
             hint = f", did you mean {near[0]}?" if near else f"; known are {', '.join(COLUMNS)}"
             hint = "; columns are separated by commas" if ";" in name else hint
-            raise BadInput(one_line(f"{where}: column {name!r} is not known{hint}"))
+            # A file without a header has the number of a card here, which is not to be repeated.
+            shown = repr(name) if near else str(place)
+            raise BadInput(one_line(f"{where}: column {shown} is not known{hint}"))
         if names.count(name) > 1:
             raise BadInput(f"{where}: column {name} is there twice")
     for name in _NEEDED:

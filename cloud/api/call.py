@@ -87,33 +87,37 @@ class Call:
         between: tuple[str, str] | None = None,
         forward: bool = True,
     ) -> tuple[list[Item], str | None]:
-        """The page that is asked for, and the cursor of the next one; the arguments are those of EntityStore.query."""
+        """The page that is asked for, and the cursor of the next one; the arguments are those of EntityStore.query.
+
+        A cursor holds for the partition that it comes from.
+        """
         cursor = self.query.get("cursor")
         items, last = self.backend.entities.query(
             index,
             partition,
             prefix=prefix,
             between=between,
-            start=None if cursor is None else self._position(cursor),
+            start=None if cursor is None else self._position(cursor, partition),
             limit=self.query.get("limit", DEFAULT_LIMIT),
             forward=forward,
         )
-        return items, None if last is None else seal(last, self._scope(), self.backend.cursor_key())
+        return items, None if last is None else seal(last, self._scope(partition), self.backend.cursor_key())
 
-    def _position(self, cursor: str) -> Mapping[str, str]:
+    def _position(self, cursor: str, partition: str) -> Mapping[str, str]:
         key = self.backend.cursor_key()
         try:
-            return unseal(cursor, self._scope(), key)
+            return unseal(cursor, self._scope(partition), key)
         except CursorError:
             raise Problem("cursor-invalid") from None
 
-    def _scope(self) -> list[str]:
+    def _scope(self, partition: str) -> list[str]:
         others = {name: value for name, value in self.query.items() if name not in _NOT_OF_THE_SCOPE}
         return [
             self.route.operation,
             *(f"{name}={value}" for name, value in sorted(self.names.items())),
             "?",
             *(f"{name}={value}" for name, value in sorted(others.items())),
+            partition,
         ]
 
 

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.office.tokens import Tokens, save_tokens
 from tests.integration.office.conftest import Cardea
 from tests.rigs.office_service import TOKEN, OfficeService, busy, hashed, problem, send
 
@@ -381,3 +383,20 @@ def test_the_help_of_every_command_has_an_example(cardea: Cardea) -> None:
             name = line.split()[0]
             assert "Example:" in cardea(group, name, "--help").stdout, f"{group} {name}"
     assert all("Example:" in cardea(name, "--help").stdout for name in ("audit", "login", "logout"))
+
+
+def test_kept_token_goes_to_the_service_that_it_is_for_and_to_no_other(
+    cardea: Cardea, service: OfficeService, tmp_path: Path
+) -> None:
+    """Whoever can talk a member of staff into an option would have it else."""
+    profile = tmp_path / "office.toml"
+    profile.write_text('api = "https://api.example.org"\nsite = "hq"\n')
+    save_tokens(profile.with_suffix(".token"), Tokens("ada", "client-1", TOKEN, None, time.time() + 900))
+    for words, variables in (
+        (["people", "list", "--api", service.url], {"CARDEA_API": None}),
+        (["people", "list"], {"CARDEA_API": service.url}),
+    ):
+        result = cardea(*words, CARDEA_TOKEN=None, CARDEA_PROFILE=str(profile), **variables)
+        assert "the sign-in is for https://api.example.org" in result.output
+        assert result.exit_code == 1
+    assert service.seen == []

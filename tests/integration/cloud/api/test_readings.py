@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -295,6 +296,19 @@ def test_reading_a_persons_usage_is_recorded(filled: Desk) -> None:
         (auditor.subject, "p-1", "read")
     ] * 2
     assert audit.body["items"][0]["action"] == "audit.read"
+
+
+def test_cursor_of_the_present_month_ends_with_it(filled: Desk) -> None:
+    """Without a month the present one is read: a page later that may be another, where this place means nothing."""
+    filled.read("/audit")
+    last = filled.read("/audit?limit=1")
+    backend = connect(filled.place.variables, filled.place.access)
+    later = serve(Function.READ, replace(backend, clock=lambda: time.time() + 32 * 86400))
+    made = event(filled.staff, "GET", f"/v1/sites/{filled.site}/audit?limit=1&cursor={last.body['next']}")
+
+    following = reply(later.handle(made, None))
+
+    assert (following.status, following.kind) == (400, "cursor-invalid")
 
 
 def test_reading_that_can_not_be_recorded_is_not_answered(filled: Desk) -> None:

@@ -103,12 +103,20 @@ def test_a_quoted_cell_over_several_lines_is_counted_by_its_first() -> None:
     assert [(fault.line, fault.column) for fault in read_people(text.encode()).faults] == [(2, "name"), (4, "name")]
 
 
+def test_the_number_of_a_card_in_the_place_of_a_header_is_not_repeated() -> None:
+    """In a file that was saved without one; what is said of it ends in logs and tickets."""
+    with pytest.raises(BadInput, match="line 1: column 1 is not known") as refused:
+        read_people(b"04A1C3D2E45F80,p-1,Ada\n")
+    assert "04a1c3d2e45f80" not in str(refused.value).lower()
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
         (b"", "line 1: the file is empty"),
         (b"\n\n", "line 1: the file is empty"),
         (b"person,nmae\n", "line 1: column 'nmae' is not known, did you mean name"),
+        (b"person,colour\n", "line 1: column 2 is not known; known are person, "),
         (b"person;name\n", "columns are separated by commas"),
         (b"person,name,name\n", "line 1: column name is there twice"),
         (b"\nname\n", "line 2: column person is missing"),
