@@ -86,8 +86,9 @@ class Assumed:
     """A shard's consumer is called at most this often."""
     buffer_s: float = 300.0
     """Firehose makes an object of a site this often."""
-    alarms: int = 25
-    metrics: int = 20
+    alarms: int = 44
+    metrics: int = 40
+    """Of our own: nine of the consumer, some of each other function, four of each family of requests."""
     key_requests_per_hour: float = 300.0
     """Data keys are used for five minutes by each service that encrypts."""
 

@@ -10,6 +10,8 @@ from cloud.cost.measured import MEASURED
 from cloud.cost.prices import PRICES
 from cloud.cost.report import as_markdown, bill
 from cloud.cost.usage import Assumed, Fleet, monthly
+from cloud.domain.routes import Family
+from tests.rigs.templates import resources
 
 _FLEETS = st.builds(Fleet, st.integers(1, 20_000), st.integers(0, 20_000), st.integers(1, 50))
 
@@ -56,6 +58,12 @@ def test_transform_looks_at_a_controller_as_seldom_as_it_forgets_it() -> None:
     assumed = Assumed(events_per_record=1.0, poll_s=1e12, changes_per_day=0, registry_s=60.0)
     assert round(monthly(Fleet(1, 100), units, assumed)["read_units"]) == round(100 * 30.4)
     assert round(monthly(Fleet(1, 9_000), units, assumed)["read_units"]) == round(1440 * 30.4)
+
+
+def test_bill_has_every_alarm() -> None:
+    """Each costs by the month; those of a family come with each family."""
+    alarms = [alarm.template == "processor.yaml" for alarm in resources("AWS::CloudWatch::Alarm")]
+    assert Assumed().alarms == sum(len(Family) if of_family else 1 for of_family in alarms)
 
 
 def test_page_shows_each_fleet_and_each_price() -> None:
