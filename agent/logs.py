@@ -14,6 +14,10 @@ _SHARED: Final = (
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    # Without locals, which are what a log must never hold: the site's key, a card's number.
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 class Stream(Protocol):
@@ -31,7 +35,7 @@ def configure(level: str, stream: Stream | None = None) -> None:
     lines = cast("TextIO", sys.stdout if stream is None else stream)
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[*_SHARED, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],
+        processors=[*_SHARED, _TRACEBACKS, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(lines),
         cache_logger_on_first_use=False,
@@ -42,7 +46,7 @@ def configure(level: str, stream: Stream | None = None) -> None:
             foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                _TRACEBACKS,
                 structlog.processors.JSONRenderer(),
             ],
         )
