@@ -13,7 +13,8 @@ from agent.system_clock import SystemClock
 SYNCHRONISED: Final = Line(
     Area.CLOCK,
     "synchronised",
-    "The kernel says that its clock is kept by a time service. Warns when not.",
+    "The kernel says that its clock is kept by a time service. Warns when not, and when the daemon does not know the "
+    "time all the same.",
     "timedatectl set-ntp true, and let the machine reach a time server.",
 )
 PLAUSIBLE: Final = Line(
@@ -58,6 +59,11 @@ def look(scene: Scene) -> Iterator[Finding]:
 
 def judge_synchronised(known: bool, *, trusted: bool, told: str | None) -> Finding:
     """What the kernel says of its clock; `told`: what the running daemon says, None when there is none."""
+    if known and told == "unsynced":
+        return SYNCHRONISED.warns(
+            "a time service keeps the kernel's clock, yet the daemon does not know the time",
+            "If it stays so for a minute: run systemd/install.sh of this release, then systemctl restart cardea",
+        )
     if known:
         return SYNCHRONISED.passes("the kernel's clock is kept by a time service")
     if trusted:

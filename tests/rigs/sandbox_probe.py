@@ -47,6 +47,14 @@ def pcscd() -> None:
     SCardReleaseContext(context)
 
 
+def kernel_clock(modes: int = 0) -> None:
+    """Ask how the clock is kept; with ADJ_FREQUENCY (2) steer it, by the same value."""
+    timex = ctypes.create_string_buffer(512)
+    called(libc().adjtimex(timex))
+    ctypes.c_uint.from_buffer(timex).value = modes
+    called(libc().adjtimex(timex))
+
+
 def writable_code() -> None:
     """A page that can be written and run: what an exploit needs."""
     mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
@@ -58,6 +66,7 @@ ALLOWED: dict[str, Callable[[], object]] = {
     "its configuration": lambda: Path("/etc/cardea/cardea.toml").read_text(),
     "a temporary file": lambda: Path("/tmp/probe").write_text("x"),
     "the boot's id": lambda: Path("/proc/sys/kernel/random/boot_id").read_text(),
+    "how the clock is kept": kernel_clock,
     "which Pi it is": lambda: Path("/proc/cpuinfo").read_text(),
     "a socket to the cloud": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
     "the same by IPv6": lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close(),
@@ -73,6 +82,7 @@ REFUSED: dict[str, Callable[[], object]] = {
     "a user namespace": lambda: called(libc().unshare(0x10000000)),
     "mount": lambda: called(libc().mount(b"tmpfs", b"/tmp", b"tmpfs", 0, None)),
     "set the clock": lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()),
+    "steer the clock": lambda: kernel_clock(2),
     "set the host's name": lambda: called(libc().sethostname(b"x", 1)),
     "a raw socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close(),
     "another kind of socket": lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).close(),

@@ -137,6 +137,9 @@ def test_clock_skew(ours: float, verdict: Verdict, text: str) -> None:
 def test_clock_that_nobody_keeps_is_a_warning() -> None:
     """And so is one that stops with the power; whatever is trusted."""
     assert clock.judge_synchronised(True, trusted=False, told=None).verdict is PASS
+    assert clock.judge_synchronised(True, trusted=False, told="synced").verdict is PASS
+    refused = clock.judge_synchronised(True, trusted=False, told="unsynced")
+    assert (refused.verdict, "daemon does not know" in refused.what) == (WARN, True)
     assert clock.judge_synchronised(False, trusted=True, told=None).verdict is WARN
     known, unknown = (clock.judge_synchronised(False, trusted=False, told=told) for told in ("synced", "unsynced"))
     assert (known.verdict, unknown.verdict) == (WARN, WARN)
