@@ -9,7 +9,7 @@ from agent.core.model import Now
 from agent.core.timekeeping import SLACK_S
 from agent.errors import StorageError
 from agent.ports import StateStore
-from agent.runtime.presence import load
+from agent.runtime.presence import load, seconds
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +24,7 @@ class ListAge:
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
-        text = load(store, _TABLE).get(_KEY)
-        self._confirmed_wall_s = None if text is None else float(text)
+        self._confirmed_wall_s = seconds(_TABLE, load(store, _TABLE).get(_KEY))
         self._confirmed_mono_s: float | None = None
         self._saved_s = -math.inf
 

@@ -3,6 +3,7 @@
 A state file that can't be read or written costs memory over a restart, never a decision now.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -26,6 +27,7 @@ class Presence:
         self._store = store
         self._areas = dict(load(store, _AREAS))
         self._fire = set(load(store, _FIRE))
+        """Doors: an entry means latched, whatever became of its value."""
 
     def area(self, person: str) -> str | None:
         """Where the person is, as far as this controller knows."""
@@ -66,3 +68,17 @@ def load(store: StateStore, name: str) -> Mapping[str, str]:
     except StorageError as error:
         log.error("state.unreadable", table=name, error=str(error))
         return {}
+
+
+def seconds(name: str, text: str | None) -> float | None:
+    """An entry that is a time; None when there is none, or it is no time any more: a byte may rot on the disk."""
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isfinite(value):
+        return value
+    log.error("state.unreadable", table=name, error=f"{text[:40]!r} is no time")
+    return None

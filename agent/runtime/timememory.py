@@ -1,6 +1,5 @@
 """Remembers the newest settled times over a reboot: a clock that wakes up before them is not believed."""
 
-import math
 from typing import Final, Protocol
 
 import structlog
@@ -8,7 +7,7 @@ import structlog
 from agent.core.timekeeping import Seen
 from agent.errors import StorageError
 from agent.ports import StateStore
-from agent.runtime.presence import load
+from agent.runtime.presence import load, seconds
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +35,7 @@ class TimeMemory:
         self._store = store
         self._clock = clock
         text = load(store, _TABLE)
-        self._saved = {key: _seconds(text.get(key)) for key in (_SYSTEM, _CLOUD)}
+        self._saved = {key: seconds(_TABLE, text.get(key)) or 0.0 for key in (_SYSTEM, _CLOUD)}
         clock.remember(Seen(self._saved[_SYSTEM], self._saved[_CLOUD]))
 
     def keep(self) -> None:
@@ -50,11 +49,3 @@ class TimeMemory:
                 self._store.save(_TABLE, key, repr(seen_s))
             except StorageError as error:
                 log.error("state.unsaved", table=_TABLE, error=str(error))
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        value = float(text or 0.0)
-    except ValueError:
-        return 0.0
-    return value if math.isfinite(value) else 0.0

@@ -12,9 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import structlog
+
 from agent.errors import StorageError
 from agent.storage.database import Damaged, check, is_damage
 from agent.storage.files import inode_of, make_private, set_aside
+
+log = structlog.get_logger(__name__)
 
 FILE_NAME: Final = "state.db"
 _SCHEMA_VERSION: Final = 1
@@ -43,9 +47,18 @@ class SqliteStateStore:
             pass
 
     def load(self, name: str) -> Mapping[str, str]:
-        """See `agent.ports.StateStore`."""
+        """See `agent.ports.StateStore`. A value that rotted comes as it is: that it is there may be what counts."""
         with self._using() as db:
-            return dict(db.execute("SELECT key, value FROM entry WHERE name = ?", (name,)).fetchall())
+            # As bytes: text that rotted must not hide the others.
+            query = "SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM entry WHERE name = ?"
+            rows: list[tuple[bytes, bytes]] = db.execute(query, (name,)).fetchall()
+        entries = {}
+        for key, value in rows:
+            try:
+                entries[key.decode()] = value.decode(errors="replace")
+            except UnicodeDecodeError as error:
+                log.error("state.unreadable", table=name, error=f"an entry is nobody's any more: {error.reason}")
+        return entries
 
     def save(self, name: str, key: str, value: str | None, *, durable: bool = False) -> None:
         """See `agent.ports.StateStore`."""

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from agent.core.model import Now
 from agent.core.timekeeping import SLACK_S
 from agent.runtime.listage import ListAge
@@ -33,3 +35,13 @@ def test_a_clock_that_was_set_back_makes_no_old_list_fresh() -> None:
     state = MemoryState()
     ListAge(state).confirm(Now(10.0, WALL_S, True))
     assert ListAge(state).age_s(Now(1.0, WALL_S - SLACK_S - 1, True)) == math.inf
+
+
+@pytest.mark.parametrize("text", ["177235.000.5", "nan", "inf", "1e999", "", "17723\ufffd2000.5"])
+def test_a_time_that_rotted_on_the_disk_is_none(text: str) -> None:
+    """A door starts all the same, with a list of unknown age, until somebody confirms it."""
+    state = MemoryState({"list": {"confirmed_s": text}})
+    age = ListAge(state)
+    assert age.age_s(Now(1.0, WALL_S, True)) == math.inf
+    age.confirm(Now(2.0, WALL_S, True))
+    assert ListAge(state).age_s(Now(1.0, WALL_S + 5, True)) == 5.0

@@ -1,9 +1,13 @@
 """What a controller remembers: areas, fire states, and how old its list is."""
 
 import math
+from pathlib import Path
+
+import pytest
 
 from agent.runtime.listage import ListAge
 from agent.runtime.presence import Presence
+from agent.storage.state import SqliteStateStore
 from tests.rigs.fakes import FakeClock, MemoryState
 
 
@@ -17,6 +21,18 @@ def test_areas_and_fire_states_survive_a_restart() -> None:
     assert after.area("p1") == "hq"
     assert after.fire_latched("front")
     assert ("fire", "front") in state.durable
+
+
+def test_a_byte_that_rots_in_a_fire_state_ends_none(tmp_path: Path) -> None:
+    """That the entry is there is what counts: a maglock would lock again in a fire."""
+    with SqliteStateStore(tmp_path, on_set_aside=pytest.fail) as state:
+        Presence(state).latch_fire("front", latched=True)
+    path = tmp_path / "state.db"
+    data = path.read_bytes()
+    assert data.count(b"latched") == 1
+    path.write_bytes(data.replace(b"latched", b"l\xfftched"))
+    with SqliteStateStore(tmp_path, on_set_aside=pytest.fail) as state:
+        assert Presence(state).fire_latched("front")
 
 
 def test_a_dead_disk_does_not_stop_a_decision() -> None:

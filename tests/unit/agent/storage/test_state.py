@@ -68,6 +68,21 @@ def test_table_whose_text_rots_is_set_aside(tmp_path: Path) -> None:
         assert state.load("latch") == {}
 
 
+def test_text_that_rots_in_one_entry_hides_no_other(tmp_path: Path) -> None:
+    """A value is there still, if not as it was; an entry whose key rotted is nobody's."""
+    with _open(tmp_path) as state:
+        for key in ("first", "second", "third"):
+            state.save("latch", key, f"value of {key}", durable=True)
+    path = tmp_path / "state.db"
+    data = path.read_bytes()
+    for text, rotted in ((b"value of first", b"value of f\xffrst"), (b"secondvalue", b"s\xffcondvalue")):
+        assert data.count(text) == 1
+        data = data.replace(text, rotted)
+    path.write_bytes(data)
+    with _open(tmp_path) as state:
+        assert state.load("latch") == {"first": "value of f\ufffdrst", "third": "value of third"}
+
+
 def test_refusing_disk_raises_storage_error_until_it_takes_entries_again(tmp_path: Path) -> None:
     """A directory that is a file is no place for state; a door must start all the same, and heal."""
     (tmp_path / "state").write_text("")
