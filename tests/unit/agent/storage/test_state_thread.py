@@ -28,6 +28,21 @@ class StallingState(MemoryState):
         super().save(name, key, value, durable=durable)
 
 
+class RefusingState(MemoryState):
+    """A disk that refuses whatever is saved while `failure` is set, and counts."""
+
+    def __init__(self, failure: Exception | None) -> None:
+        super().__init__()
+        self.failure = failure
+        self.tries: list[str] = []
+
+    def save(self, name: str, key: str, value: str | None, *, durable: bool = False) -> None:
+        self.tries.append(key)
+        if self.failure is not None:
+            raise self.failure
+        super().save(name, key, value, durable=durable)
+
+
 @pytest.fixture
 def disk() -> Iterator[StallingState]:
     disk = StallingState()
@@ -88,3 +103,71 @@ def test_a_closed_store_refuses_and_closing_does_not_wait_for_a_dead_disk(disk: 
     disk.flows.set()
     wait_for(lambda: not state.alive(), "the thread to end")
     assert disk.saved == [("alice", "hq", False)]
+
+
+@pytest.mark.parametrize("failure", [StorageError("full"), MemoryError()], ids=repr)
+def test_a_fire_state_that_the_disk_refused_is_on_it_once_it_takes_entries(failure: Exception) -> None:
+    """Nobody saves it a second time, and a power cut must not end it; the newest value of a key wins."""
+    disk = RefusingState(failure)
+    state = ThreadedStateStore(disk)
+    for name, key, value in (("fire", "front", "latched"), ("area", "alice", "hq"), ("area", "alice", "street")):
+        with pytest.raises(StorageError):
+            state.save(name, key, value, durable=name == "fire")
+    disk.failure = None
+    wait_for(lambda: len(disk.tables) == 2, "the disk to be tried again")
+    assert disk.tables == {"fire": {"front": "latched"}, "area": {"alice": "street"}}
+    assert disk.durable == [("fire", "front")]
+    state.close()
+
+
+def test_a_new_entry_that_is_taken_brings_along_what_was_refused() -> None:
+    """A disk that works again is not kept waiting for."""
+    disk = RefusingState(StorageError("full"))
+    state = ThreadedStateStore(disk)
+    for number in range(8):
+        with pytest.raises(StorageError):
+            state.save("area", str(number), "hq")
+    disk.failure = None
+    state.save("fire", "front", None, durable=True)
+    wait_for(lambda: len(disk.tables.get("area", ())) == 8, "all others", 2.0)
+    state.close()
+
+
+def test_a_disk_that_refuses_is_tried_at_a_bounded_pace() -> None:
+    """What waits costs no processor and no wear."""
+    disk = RefusingState(StorageError("full"))
+    state = ThreadedStateStore(disk)
+    for number in range(100):
+        with pytest.raises(StorageError):
+            state.save("area", str(number), "hq")
+    assert len(disk.tries) < 110
+    state.close()
+
+
+def test_what_the_bound_forgets_is_no_fire_state(disk: StallingState) -> None:
+    """While there is anything else to forget."""
+    state = ThreadedStateStore(disk)
+    disk.flows.clear()
+    for number in range(MAX_PENDING + 10):
+        with pytest.raises(StorageError):
+            state.save("fire" if number == 1 else "area", str(number), "x", durable=number == 1)
+    disk.flows.set()
+    wait_for(lambda: disk.saved and disk.saved[-1][0] == str(MAX_PENDING + 9), "the disk to catch up")
+    assert disk.saved[1] == ("1", "x", True)
+    state.close()
+
+
+def test_closing_tries_what_was_refused_once_more_the_durable_first() -> None:
+    """And ends in time, although the disk still refuses."""
+    disk = RefusingState(StorageError("full"))
+    state = ThreadedStateStore(disk)
+    for number in range(5):
+        with pytest.raises(StorageError):
+            state.save("area", f"person-{number}", "hq")
+    with pytest.raises(StorageError):
+        state.save("fire", "front", "latched", durable=True)
+    disk.tries.clear()
+    state.close()
+    wait_for(lambda: not state.alive(), "the thread to end")
+    assert disk.tries[-6] == "front"
+    assert disk.tables == {}
