@@ -104,9 +104,9 @@ class Agent:
         """Take over what can change while running; else the dotted paths of what can't, and nothing changed."""
         fixed = needs_restart(self._config, config)
         if not fixed:
-            self._config = config
             doors = {door.id: (door_settings(door), decision_settings(config, door)) for door in config.door}
             self._inbox.post(Reconfigured(doors))
+            self._config = config
         return fixed
 
     def status(self) -> Mapping[str, Any]:

@@ -63,9 +63,11 @@ def _serve(path: Path, agent: Agent, lines: LogWriter) -> int:
             _reload(path, agent, lines)
         why = number.name
     finally:
-        log.info("agent.stopping", signal=why)
-        notifier.tell(STOPPING="1", STATUS="stopping")
-        agent.stop(why)
+        try:
+            log.info("agent.stopping", signal=why)
+            notifier.tell(STOPPING="1", STATUS="stopping")
+        finally:  # without memory even words fail: they must not come between the locks and their safe state
+            agent.stop(why)
         log.info("agent.stopped")
     return 0
 
@@ -75,9 +77,9 @@ def _watch_over(health: Health, taken: "queue.SimpleQueue[signal.Signals]") -> s
     while True:
         try:
             pause_s = health.look(time.monotonic())
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - reported, if there is memory for words
             # Such as no memory: nobody has vouched, and a failure that stays is the watchdog's. The doors go on.
-            log.exception("health.failed")
+            _report("health.failed", error)
             pause_s = VOUCH_S
         with contextlib.suppress(queue.Empty):
             return taken.get(timeout=pause_s)
@@ -90,8 +92,21 @@ def _take_signals(taken: "queue.SimpleQueue[signal.Signals]") -> None:
         taken.put(signal.Signals(signal.sigwait(_SIGNALS)))
 
 
+def _report(event: str, error: Exception) -> None:
+    """Log it with its traceback. Never raises: the process ends with this thread, and words take memory."""
+    with contextlib.suppress(Exception):
+        log.error(event, exc_info=error)
+
+
 def _reload(path: Path, agent: Agent, lines: LogWriter) -> None:
-    """Take the new configuration over, or say why not; the old one stays in force then."""
+    """Take the new configuration over, or say why not; the old one stays in force then. Never raises."""
+    try:
+        _take_over(path, agent, lines)
+    except Exception as error:  # noqa: BLE001 - reported, if there is memory for words
+        _report("config.reload_failed", error)
+
+
+def _take_over(path: Path, agent: Agent, lines: LogWriter) -> None:
     try:
         config = load(path)
     except ConfigError as error:

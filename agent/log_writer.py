@@ -14,21 +14,21 @@ _FULL_STEP_S: Final = 0.01
 
 
 class LogWriter:
-    """A stream as far as logging writes to it. `write` never blocks and never raises."""
+    """A stream as far as logging writes to it. `write` never blocks and never raises. `waiting` is where lines wait."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, waiting: queue.Queue[str] | None = None) -> None:
         self._stream = stream
-        self._waiting: queue.Queue[str] = queue.Queue(MAX_WRITES)
+        self._waiting: queue.Queue[str] = queue.Queue(MAX_WRITES) if waiting is None else waiting
         self._dropped = 0
         self._told = 0
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
     def write(self, text: str) -> int:
-        """Hand text over; it is lost when too much waits already."""
+        """Hand text over; it is lost when too much waits already, or there is no memory to let it wait."""
         try:
             self._waiting.put_nowait(text)
-        except queue.Full:
+        except (queue.Full, MemoryError):
             self._dropped += 1
         return len(text)
 

@@ -1,6 +1,7 @@
 """A log that nobody reads, or that is gone, stops nobody and says later what it lost."""
 
 import io
+import queue
 import threading
 import time
 
@@ -72,3 +73,24 @@ def test_a_reader_that_has_gone_and_a_want_of_memory_stop_nobody(failure: Except
     stream.mended = True
     writer.write("found\n")
     wait_for(lambda: stream.getvalue().startswith("found\n"), "the next line")
+
+
+def test_whoever_writes_without_memory_loses_the_line_and_goes_on() -> None:
+    """The loss is told with the next line."""
+
+    class NoMemory(queue.Queue[str]):
+        spent = True
+
+        def _put(self, item: str) -> None:
+            if self.spent:
+                raise MemoryError
+            super()._put(item)
+
+    stream = io.StringIO()
+    waiting = NoMemory()
+    writer = LogWriter(stream, waiting)
+    assert writer.write("lost\n") == 5
+    waiting.spent = False
+    writer.write("found\n")
+    assert writer.drain(time.monotonic() + 10)
+    assert stream.getvalue() == 'found\n{"event": "log.dropped", "level": "warning", "texts": 1}\n'
