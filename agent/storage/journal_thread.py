@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -41,16 +41,16 @@ class Opener(Protocol):
         """The journal, ready to be written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Doubt:
-    """A commit that was begun and whose outcome is not known."""
+    """A commit whose outcome is not known, from the moment that its events are nowhere else."""
 
     epoch: int
     seq: int
     """Of the newest event before it."""
-    own: list[Waiting]
-    lost: Lost | None
     events: list[Waiting]
+    own: list[Waiting] = field(default_factory=list)
+    lost: Lost | None = None
 
     @property
     def size(self) -> int:
@@ -132,17 +132,19 @@ class JournalThread:
             self._answer(question)
 
     def _carry_out(self, file: JournalFile, work: Work) -> None:
+        # First of all: whatever fails from here on, what was taken out of the mailbox must not vanish.
+        self._doubt = doubt = _Doubt(file.epoch, file.seq, work.events)
         for ack in work.acks:
             file.mark_sent(*ack)
-        self._write(file, work.events)
+        self._write(file, doubt)
         self._flush_when_due(file)
         self._publish()
 
-    def _write(self, file: JournalFile, events: list[Waiting]) -> None:
-        own, self._own = self._own, []
-        lost = self._mailbox.take_lost()
-        self._doubt = _Doubt(file.epoch, file.seq, own, lost, events)
-        batch = [*own, *([] if lost is None else [self._gap(lost)]), *events]
+    def _write(self, file: JournalFile, doubt: _Doubt) -> None:
+        self._doubt = doubt
+        doubt.own, self._own = self._own, doubt.own
+        doubt.lost = self._mailbox.take_lost()
+        batch = [*doubt.own, *([] if doubt.lost is None else [self._gap(doubt.lost)]), *doubt.events]
         if batch or file.notice() is not None:
             sealed = file.write([waiting.stamped for waiting in batch])
             self._doubt = None
@@ -197,7 +199,7 @@ class JournalThread:
         if self._trouble == _OPENING:
             self._trouble = None
             self._mailbox.accept()
-        self._write(file, [])
+        self._write(file, _Doubt(file.epoch, file.seq, []))
         self._wait_s = 0.0
         self._publish()
 
@@ -208,8 +210,9 @@ class JournalThread:
             return
         # What the log seems to hold may never have reached the disk: written into the file, and flushed, it has.
         file.checkpoint()
+        made = doubt.size and file.holds(doubt.epoch, doubt.seq + doubt.size)
         self._doubt = None
-        if not (doubt.size and file.holds(doubt.epoch, doubt.seq + doubt.size)):
+        if not made:
             self._own[:0] = doubt.own
             self._mailbox.put_back(doubt.events, doubt.lost)
 
