@@ -39,6 +39,11 @@ REFRESH_S: Final = 300.0
 """Credentials that were refused when fresh are fetched anew no more often: it costs data, and mends nothing."""
 
 
+CLOSE_S: Final = 0.5
+"""Whoever makes a client may wait for credentials longer than a stop may take, and closes it when it is made."""
+_CLOSED: Final = "the AWS session is closed"
+
+
 class AwsSession:
     """The clients, each made when it is first asked for; thread-safe.
 
@@ -135,12 +140,13 @@ class AwsSession:
             endpoint.http_session.send(AWSRequest(method="POST", url=url, data=b"").prepare())
 
     def close(self) -> None:
-        """Close the connections of all clients; idempotent."""
-        with self._lock:
-            self._closed = True
-            self._drop()
-            if self._trusted is not None:
-                self._trusted.close()
+        """Close the connections of all clients; idempotent. Whoever is making one closes them, if that takes long."""
+        self._closed = True
+        if self._lock.acquire(timeout=CLOSE_S):
+            try:
+                self._release()
+            finally:
+                self._lock.release()
 
     def signs_ahead_s(self) -> float:
         """How far ahead of the boot clock requests are signed: it changes when the time is learned."""
@@ -173,13 +179,25 @@ class AwsSession:
                 client.close()
         self._session = self._kinesis = self._dynamodb = self._s3 = None
 
+    def _release(self) -> None:
+        self._drop()
+        if self._trusted is not None:
+            self._trusted.close()
+
     def _client(self, service: str) -> Any:
-        client: Any = self._open().client(service, config=self._config())  # type: ignore[call-overload]
-        return bounded(client, self._timeout_s)
+        try:
+            client: Any = self._open().client(service, config=self._config())  # type: ignore[call-overload]
+            if self._closed:
+                client.close()
+                raise RuntimeError(_CLOSED)
+            return bounded(client, self._timeout_s)
+        finally:
+            if self._closed:
+                self._release()
 
     def _open(self) -> "Session":
         if self._closed:
-            raise RuntimeError("the AWS session is closed")
+            raise RuntimeError(_CLOSED)
         if self._session is None:
             import boto3
             from botocore.credentials import DeferredRefreshableCredentials, RefreshableCredentials

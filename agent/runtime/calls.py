@@ -45,13 +45,17 @@ def call(
         except BaseException as error:  # noqa: BLE001 - a thread's boundary: raised again where the call was made
             future.set_exception(error)
 
-    threading.Thread(target=body, name=name, daemon=True).start()
+    thread = threading.Thread(target=body, name=name, daemon=True)
+    thread.start()
     started_s = time.monotonic()
     while True:
         beat()
         wait((future,), SLICE_S)
+        alive = thread.is_alive()  # before the look at what it left
         if future.done():
             return future.result()
+        if not alive:
+            raise CallStuck(f"{name}: its thread ended without an answer")
         if stop.is_set():
             raise Stopped
         if time.monotonic() - started_s > limit_s:

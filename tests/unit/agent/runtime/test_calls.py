@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import Future
 
 import pytest
 
@@ -45,6 +46,19 @@ def test_call_that_never_returns_is_an_error() -> None:
     with pytest.raises(CallStuck):
         call(lambda: release.wait(30), name="x", stop=threading.Event(), beat=nothing, limit_s=0.01)
     release.set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_call_whose_thread_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without memory even the answer can't be left: the worker is started anew, rather than waiting for an hour."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    for name in ("set_result", "set_exception"):
+        monkeypatch.setattr(Future, name, fail)
+    with pytest.raises(CallStuck, match="ended without an answer"):
+        call(lambda: 1, name="x", stop=threading.Event(), beat=nothing, limit_s=10.0)
 
 
 def test_pause_beats_and_ends_early_when_told() -> None:
