@@ -1,12 +1,17 @@
 """Can the agent use its pins? Asked of a program of its own (hardware.gpio.probe), which takes no pin."""
 
 import json
+import os
+import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Final
 
 from agent.doctor.asking import NoAnswer, ask_ourselves
 from agent.doctor.finding import Area, Finding, Line
-from agent.doctor.scene import Account, Scene, group_id
+from agent.doctor.scene import Account, Scene
 
 LIBRARY: Final = Line(
     Area.GPIO,
@@ -17,8 +22,10 @@ LIBRARY: Final = Line(
 ACCESS: Final = Line(
     Area.GPIO,
     "access",
-    "The agent's account may use the chip (/dev/gpiomem, /dev/gpiochip*): root, or group gpio.",
-    "usermod -aG gpio cardea, and restart the agent; see also the unit's DeviceAllow.",
+    "The agent's account may use the pins' device, as owner, group and mode of that say: /dev/gpiomem for RPi.GPIO, "
+    "/dev/gpiochip* for rpi-lgpio. Fails when there is none.",
+    "usermod -aG gpio cardea; systemd/install.sh gives the devices to group gpio; restart the agent. See also the "
+    "unit's DeviceAllow.",
 )
 PINS: Final = Line(
     Area.GPIO,
@@ -30,7 +37,9 @@ LINES: Final = (LIBRARY, ACCESS, PINS)
 
 PROBE_S: Final = 25.0
 """Loading a library takes 2 s on the slowest Pi when it is idle; beside the other checks it is not."""
-_GROUP: Final = "gpio"
+_REGISTERS: Final = "/dev/gpiomem"
+_CHIPS: Final = "/dev/gpiochip*"
+_READ_AND_WRITE: Final = 6
 _HOLDERS: Final = ("lg", "")
 """What lgpio calls itself when it takes a pin."""
 
@@ -47,7 +56,7 @@ def look(scene: Scene) -> Iterator[Finding]:
         yield LIBRARY.fails(f"it can't be tried: {error}")
         return
     yield judge_library(found)
-    yield judge_access(found, scene.account, group_id(_GROUP))
+    yield judge_access(found, scene.account, _devices(scene.root))
     if found["chip"] is None:
         yield PINS.passes("who holds them can't be told: the kernel shows no chip of a Raspberry Pi to this user")
     else:
@@ -67,13 +76,33 @@ def judge_library(found: Mapping[str, Any]) -> Finding:
     return LIBRARY.passes(f"{found['library']['name']} {found['library']['version']}")
 
 
-def judge_access(found: Mapping[str, Any], account: Account, gpio: int | None) -> Finding:
-    """Whether the account may use the chip: `gpio` is the group's id, None where there is no such group."""
-    if account.uid == 0 or (gpio is not None and gpio in account.gids):
-        return ACCESS.passes(f"{account.name} may use the chip")
-    if found["chip"] is not None or found["registers"]:
-        return ACCESS.warns(f"{account.name} is not in group {_GROUP}, though this user may use the chip")
-    return ACCESS.fails(f"{account.name} is not in group {_GROUP}")
+def judge_access(found: Mapping[str, Any], account: Account, devices: Mapping[str, os.stat_result]) -> Finding:
+    """Whether the account may use what the library opens; `devices`: those of this machine, by their paths."""
+    registers = (found["library"] or {}).get("name") == "RPi.GPIO"
+    chips = _CHIPS if found["chip"] is None else found["chip"]
+    pattern = _REGISTERS if registers else chips
+    wanted = {path: status for path, status in devices.items() if fnmatchcase(path, pattern)}
+    if not wanted:
+        # RPi.GPIO as root goes by /dev/mem, and whether there is a chip is seen when it is opened.
+        say = ACCESS.warns if account.uid == 0 else ACCESS.fails
+        return say(f"there is no {pattern}", "Use a kernel for the Raspberry Pi; let a container have the device.")
+    refused = [
+        f"{path} ({stat.filemode(status.st_mode)}, owner {status.st_uid}, group {status.st_gid})"
+        for path, status in wanted.items()
+        if not account.may(status, _READ_AND_WRITE)
+    ]
+    if refused:
+        return ACCESS.fails(f"{account.name} may not use {', '.join(refused)}")
+    return ACCESS.passes(f"{account.name} may use {', '.join(wanted)}")
+
+
+def _devices(root: Path) -> Mapping[str, os.stat_result]:
+    """The devices by which libraries use pins."""
+    found = {}
+    for path in (*sorted((root / "dev").glob("gpiochip*")), root / "dev" / "gpiomem"):
+        with suppress(OSError):
+            found[f"/dev/{path.name}"] = path.stat()
+    return found
 
 
 def judge_pins(found: Mapping[str, Any], parts: Mapping[int, str], *, running: bool) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from agent.doctor.scene import Scene, Unit
 UNIT: Final = Line(
     Area.SERVICE,
     "unit",
-    "cardea.service is installed, is started at boot, and was read anew since it was last changed.",
+    "cardea.service is installed, is started at boot, was read anew since it was last changed, and runs or is at rest. "
+    "Fails when it has failed.",
     "Run systemd/install.sh of this release, then systemctl enable --now cardea",
 )
 WATCHDOG: Final = Line(
@@ -25,7 +26,7 @@ STOP_HOOK: Final = Line(
     Area.SERVICE,
     "stop hook",
     "After any death of the agent a small program takes the power off every lock on a pin (ExecStopPost): some "
-    "libraries leave the pin driven, and a strike open.",
+    "libraries leave the pin driven, and a strike open. Only cardea-safe counts.",
     "Run systemd/install.sh of this release: it brings the unit and the hook's program.",
 )
 RESTARTS: Final = Line(
@@ -43,6 +44,8 @@ _PROPERTIES: Final = (
     "User,SupplementaryGroups"
 )
 _STARTED_AT_BOOT: Final = ("enabled", "enabled-runtime", "static", "generated", "alias", "indirect")
+_WHY: Final = "journalctl -u cardea says why; systemctl status cardea shows what it does now."
+_HOOK: Final = "cardea-safe"
 _NEVER: Final = ("", "0", "infinity")
 _COMMAND: Final = re.compile(r"argv\[\]=([^;]*) ;")
 
@@ -88,16 +91,24 @@ def judge_unit(unit: Mapping[str, str], *, on_pins: bool, missing: Sequence[str]
     if unit.get("LoadState") != "loaded":
         yield UNIT.warns(f"{NAME} is not installed ({unit.get('LoadState') or 'unknown'})")
         return
-    if unit.get("UnitFileState") not in _STARTED_AT_BOOT:
+    state = unit.get("ActiveState")
+    if state == "failed":
+        yield UNIT.fails(f"{NAME} has failed", _WHY)
+    elif unit.get("UnitFileState") not in _STARTED_AT_BOOT:
         yield UNIT.warns(f"{NAME} is not started at boot ({unit.get('UnitFileState') or 'unknown'})")
     elif unit.get("NeedDaemonReload") == "yes":
         yield UNIT.warns(f"{NAME} was changed since it was read", "systemctl daemon-reload && systemctl restart cardea")
+    elif state == "activating":
+        yield UNIT.warns(f"{NAME} is being started, and does not serve yet", _WHY)
     else:
-        yield UNIT.passes(f"{NAME} is started at boot, now {unit.get('ActiveState')}")
+        yield UNIT.passes(f"{NAME} is started at boot, now {state}")
     yield from _judge_keeping(unit)
     say = STOP_HOOK.fails if on_pins else STOP_HOOK.warns
-    if not unit.get("ExecStopPost"):
+    hook = unit.get("ExecStopPost", "")
+    if not hook:
         yield say("none: a dead agent may leave a lock open")
+    elif not any(Path(file).name == _HOOK for file in hook_files(hook)):
+        yield say(f"what runs after a death is not {_HOOK}: a dead agent may leave a lock open")
     elif missing:
         yield say(f"{', '.join(missing)} is not there: a dead agent may leave a lock open")
     else:

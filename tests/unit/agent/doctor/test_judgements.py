@@ -304,21 +304,44 @@ def test_one_gpio_library_passes() -> None:
     assert gpio.judge_library(_probed(installed=["RPi.GPIO", "rpi-lgpio"])).verdict is FAIL
 
 
+CHIP_OF_GROUP, CHIP_OF_ROOT = (status_of(stat.S_IFCHR | 0o660, uid=0, gid=gid) for gid in (997, 0))
+
+
 @pytest.mark.parametrize(
-    ("account", "group", "chip", "registers", "verdict"),
+    ("account", "library", "chip", "devices", "verdict", "says"),
     [
-        (DOOR, 997, None, None, PASS),
-        (ROOT_ACCOUNT, None, None, None, PASS),
-        (DOOR, 5, "/dev/gpiochip0", None, WARN),
-        (DOOR, None, None, True, WARN),
-        (DOOR, 5, None, False, FAIL),
+        (DOOR, "rpi-lgpio", None, {"/dev/gpiochip0": CHIP_OF_GROUP}, PASS, "may use /dev/gpiochip0"),
+        (DOOR, "rpi-lgpio", None, {"/dev/gpiochip0": CHIP_OF_ROOT}, FAIL, "/dev/gpiochip0 (crw-rw----, owner 0"),
+        # Which of them is the header's can't be told to whoever may open none.
+        (DOOR, "rpi-lgpio", None, {"/dev/gpiochip0": CHIP_OF_GROUP, "/dev/gpiochip4": CHIP_OF_ROOT}, FAIL, "chip4"),
+        (
+            DOOR,
+            "rpi-lgpio",
+            "/dev/gpiochip0",
+            {"/dev/gpiochip0": CHIP_OF_GROUP, "/dev/gpiochip4": CHIP_OF_ROOT},
+            PASS,
+            "",
+        ),
+        (DOOR, "rpi-lgpio", None, {"/dev/gpiomem": CHIP_OF_GROUP}, FAIL, "there is no /dev/gpiochip*"),
+        (DOOR, "RPi.GPIO", None, {"/dev/gpiomem": CHIP_OF_GROUP, "/dev/gpiochip0": CHIP_OF_ROOT}, PASS, "/dev/gpiomem"),
+        (DOOR, "RPi.GPIO", None, {"/dev/gpiochip0": CHIP_OF_GROUP}, FAIL, "there is no /dev/gpiomem"),
+        (DOOR, None, None, {}, FAIL, "there is no /dev/gpiochip*"),
+        (ROOT_ACCOUNT, "rpi-lgpio", None, {"/dev/gpiochip0": CHIP_OF_ROOT}, PASS, ""),
+        (ROOT_ACCOUNT, "RPi.GPIO", None, {}, WARN, "there is no /dev/gpiomem"),
     ],
 )
-def test_gpio_is_for_root_and_its_group(
-    account: Account, group: int | None, chip: str | None, registers: bool | None, verdict: Verdict
+def test_pins_are_for_whom_their_device_lets_in(
+    account: Account,
+    library: str | None,
+    chip: str | None,
+    devices: dict[str, os.stat_result],
+    verdict: Verdict,
+    says: str,
 ) -> None:
-    """What this user may is no proof for the agent's account."""
-    assert gpio.judge_access(_probed(chip=chip, registers=registers), account, group).verdict is verdict
+    """Neither a group's membership nor what this user may is any proof for the agent's account."""
+    found = _probed(chip=chip, library=None if library is None else {"name": library})
+    judged = gpio.judge_access(found, account, devices)
+    assert (judged.verdict, says in judged.what) == (verdict, True), judged.what
 
 
 def test_held_pin_fails_unless_the_daemon_runs() -> None:
@@ -502,7 +525,11 @@ def test_unit_of_this_release_passes() -> None:
         ({"NeedDaemonReload": "yes"}, "unit", WARN),
         ({"WatchdogUSec": "infinity"}, "watchdog", WARN),
         ({"Restart": "no"}, "watchdog", WARN),
+        ({"ActiveState": "failed"}, "unit", FAIL),
+        ({"ActiveState": "failed", "UnitFileState": "disabled"}, "unit", FAIL),
+        ({"ActiveState": "activating"}, "unit", WARN),
         ({"ExecStopPost": ""}, "stop hook", FAIL),
+        ({"ExecStopPost": "{ path=/bin/true ; argv[]=/bin/true ; ignore_errors=no }"}, "stop hook", FAIL),
         ({"NRestarts": "3"}, "restarts", WARN),
     ],
 )
