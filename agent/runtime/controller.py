@@ -192,9 +192,9 @@ class Controller:
     def _find(self, credential: str) -> tuple[Holder | None, Policy | None]:
         try:
             return self._lists.find(credential)
-        except StorageError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the controller must go on
             # Without a readable list, entry is denied and exit is granted: what decide() says of no list.
-            log.error("allowlist.unreadable", error=str(error))
+            _log_unreadable(error)
             return None, None
 
     def _list(self, message: ListApplied | ListConfirmed | ListRefused) -> None:
@@ -224,11 +224,12 @@ class Controller:
         try:
             policy = self._lists.policy()
             cards = self._lists.count_cards()
-        except StorageError as error:
-            log.error("allowlist.unreadable", error=str(error))
+            if policy is not None:
+                self._clock.not_before(policy.issued_s)
+        except Exception as error:  # noqa: BLE001 - as for a card
+            # This comes before the loop begins: raised here, it would keep REX and fire from ever being served.
+            _log_unreadable(error)
             policy, cards = None, 0
-        if policy is not None:
-            self._clock.not_before(policy.issued_s)
         self._policy = policy
         self.list_held = None if policy is None else (policy.epoch, policy.version, cards)
 
@@ -239,6 +240,13 @@ class Controller:
     def _publish(self) -> None:
         self.views = self._doors.views()
         self._on_change()
+
+
+def _log_unreadable(error: Exception) -> None:
+    if isinstance(error, StorageError):
+        log.error("allowlist.unreadable", error=str(error))
+    else:
+        log.error("allowlist.unreadable", error=repr(error), exc_info=error)
 
 
 def _decided(card: CardPresented, place: ReaderPlace, decision: Decision, policy: Policy | None) -> EventDraft:

@@ -170,8 +170,8 @@ class SqliteAllowListStore:
 class SqliteAllowListReader:
     """`agent.ports.AllowListReader` over the store's file. One thread at a time; open the store first.
 
-    Every method raises StorageError when the list can't be read; the next call opens it anew. A list on a disk that
-    turned read-only is read all the same.
+    Every method raises StorageError when the list can't be read, whether the disk refuses or its content makes no
+    sense; the next call opens it anew. A list on a disk that turned read-only is read all the same.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -192,11 +192,12 @@ class SqliteAllowListReader:
 
     def find(self, credential: str) -> tuple[Holder | None, Policy | None]:
         """See `agent.ports.AllowListReader`. Raises ValueError for what is no keyed hash."""
+        key = bytes.fromhex(credential)
         with self._reading() as db:
-            position, holder = schema.find(db, credential)
+            position, holder = schema.find(db, key)
             if not self._is_cached(position):
                 holder, self._policy = schema.in_one_transaction(
-                    db, lambda: (schema.find(db, credential)[1], schema.read_policy(db))
+                    db, lambda: (schema.find(db, key)[1], schema.read_policy(db))
                 )
             return holder, self._policy
 
@@ -252,9 +253,10 @@ class SqliteAllowListReader:
             assert self._db is not None  # noqa: S101 - tells the type checker what `_open` did
             try:
                 yield self._db
-            except (sqlite3.Error, ContractError):
+            except Exception as error:
+                # Not of the database only: content that rotted fails wherever it is understood.
                 self._release()
-                raise
+                raise StorageError(f"{self._path.name}: {error or type(error).__name__}") from error
 
 
 @contextmanager

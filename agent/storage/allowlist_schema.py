@@ -6,7 +6,8 @@ A card's 16 raw bytes are the key, so that 250,000 cards take about 12 MB and a 
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ MAX_RIGHTS_BYTES: Final = 2 * MAX_WIRE_RIGHTS_BYTES
 """Of all items but cards and persons, as they are kept: with what the wire leaves out. All are held in memory, at
 every start: more than fits would end the agent again and again."""
 _STATUSES: Final = tuple(CardStatus)
+_STATUS_OF: Final = dict(enumerate(_STATUSES))
 TABLES: Final = f"""
 BEGIN;
 CREATE TABLE list (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, version INTEGER NOT NULL,
@@ -88,10 +90,7 @@ def _membership(text: str) -> Membership:
     if not separator:
         return Membership(group)
     since, _, until = bounds.partition(",")
-    try:
-        return Membership(group, int(since) if since else None, int(until) if until else None)
-    except ValueError as error:
-        raise ContractError(f"person: a membership is damaged: {error}") from None
+    return Membership(group, int(since) if since else None, int(until) if until else None)
 
 
 def item_row(kind: str, item: Item) -> tuple[str, str, str]:
@@ -99,18 +98,25 @@ def item_row(kind: str, item: Item) -> tuple[str, str, str]:
     return kind, item.id, json.dumps(item_json(item), separators=(",", ":"))
 
 
-def find(db: sqlite3.Connection, credential: str) -> tuple[tuple[int, int] | None, Holder | None]:
-    """Epoch and version of the list, None before the first; and the holder. One statement, so of one version."""
-    row = db.execute(_FIND, (bytes.fromhex(credential),)).fetchone()
+def find(db: sqlite3.Connection, key: bytes) -> tuple[tuple[int, int] | None, Holder | None]:
+    """Epoch and version of the list, None before the first; and the holder. One statement, so of one version.
+
+    Raises ContractError for a damaged row.
+    """
+    row = db.execute(_FIND, (key,)).fetchone()
     if row is None:
         return None, None
     epoch, version, holder, status, valid_from, valid_until, person_id, active, groups, since, until = row
     if holder is None:
         return (epoch, version), None
+    with _named(f"a card of person {holder}"):
+        card = Card(key.hex(), holder, _STATUS_OF[status], _instant(valid_from), _instant(valid_until))
     person = None
     if person_id is not None:
-        person = Person(person_id, bool(active), tuple(map(_membership, groups.split())), since, until)
-    return (epoch, version), Holder(Card(credential, holder, _STATUSES[status], valid_from, valid_until), person)
+        with _named(f"person {person_id}"):
+            memberships = tuple(map(_membership, groups.split()))
+            person = Person(person_id, bool(active), memberships, _instant(since), _instant(until))
+    return (epoch, version), Holder(card, person)
 
 
 def read_policy(db: sqlite3.Connection) -> Policy | None:
@@ -123,8 +129,10 @@ def read_policy(db: sqlite3.Connection) -> Policy | None:
     holidays: dict[str, Holidays] = {}
     doors: dict[str, Door] = {}
     areas: dict[str, Area] = {}
-    for (body,) in db.execute("SELECT body FROM item"):
-        match parse_item(json.loads(body)):
+    for kind, identifier, body in db.execute("SELECT kind, id, body FROM item"):
+        with _named(f"{kind} {identifier}"):
+            item = parse_item(json.loads(body))
+        match item:
             case Group() as group:
                 groups[group.id] = group
             case Schedule() as schedule:
@@ -137,10 +145,33 @@ def read_policy(db: sqlite3.Connection) -> Policy | None:
                 areas[area.id] = area
             case _:
                 pass
-    epoch, version, issued_s = row
+    with _named("the list's version"):
+        epoch, version, issued_s = map(_integer, row)
     return Policy(
         epoch, version, issued_s, groups=groups, schedules=schedules, holidays=holidays, doors=doors, areas=areas
     )
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Whatever a row's content makes fail is damage to that row: it rotted, or a later release wrote it."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ContractError(f"{what} can't be read: {error}") from error
+
+
+def _integer(value: object) -> int:
+    # SQLite keeps a text in a column of numbers as it is.
+    if not isinstance(value, int):
+        raise ContractError(f"{value!r:.40} is no number")
+    return value
+
+
+def _instant(value: object) -> int | None:
+    return None if value is None else _integer(value)
 
 
 def in_one_transaction(db: sqlite3.Connection, read: Callable[[], Any]) -> Any:

@@ -1,8 +1,11 @@
 """The controller's loop: what each message comes to, and that nothing it is told stops it."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from agent.core.door import DoorSettings
 from agent.core.model import DecisionSettings, Direction, Holder, Policy
 from agent.errors import StorageError
-from agent.ports import Applied, ListPosition, RefusedItem
+from agent.ports import AllowListReader, Applied, ListPosition, RefusedItem
 from agent.runtime.controller import MAX_REFUSED_ITEMS, Controller
 from agent.runtime.doors import DoorUnit, ReaderPlace, TapOutcome
 from agent.runtime.inbox import Inbox
@@ -19,6 +22,7 @@ from agent.runtime.messages import (
     Ask,
     CardPresented,
     CardUnreadable,
+    InputSettled,
     ListApplied,
     ListRefused,
     Message,
@@ -27,10 +31,12 @@ from agent.runtime.messages import (
 )
 from agent.runtime.presence import Presence
 from agent.runtime.recorder import Recorder
+from agent.storage.allowlist import SqliteAllowListReader, SqliteAllowListStore
 from agent.system_clock import SystemClock
 from cloud.contract.items import Card, Door, DoorMode, Grant, Group, Membership, Person
 from cloud.contract.reasons import Reason
 from tests.rigs.fakes import FakeLock, MemoryState, SealingJournal
+from tests.rigs.lists import snapshot
 
 ALICE = "a" * 32
 
@@ -39,13 +45,13 @@ class Lists:
     """A list with Alice on it; `broken` makes it a damaged file."""
 
     def __init__(self) -> None:
-        self.broken = False
+        self.broken: Exception | None = None
         self.mode = DoorMode.NORMAL
 
     def policy(self) -> Policy | None:
         """The site, with the door's mode."""
-        if self.broken:
-            raise StorageError("damaged")
+        if self.broken is not None:
+            raise self.broken
         group = Group("staff", (Grant("front"),))
         return Policy(1, 7, 0, groups={"staff": group}, doors={"front": Door("front", self.mode)})
 
@@ -66,7 +72,7 @@ class Lists:
 class Running:
     """A controller on its thread, over fakes."""
 
-    def __init__(self) -> None:
+    def __init__(self, lists: AllowListReader | None = None) -> None:
         clock, state = SystemClock("trusted"), MemoryState()
         self.journal, self.lists, self.lock = SealingJournal(), Lists(), FakeLock()
         self.inbox = Inbox()
@@ -76,11 +82,11 @@ class Running:
         unit = DoorUnit(settings, DecisionSettings(), self.lock, "secure", frozenset({"front"}))
         self.controller = Controller(
             units={"front": unit},
-            readers={"in": ReaderPlace("in", "emulated", "front", Direction.IN)},
+            readers={each.value: ReaderPlace(each.value, "emulated", "front", each) for each in Direction},
             inputs={},
             inbox=self.inbox,
             recorder=self.recorder,
-            lists=self.lists,
+            lists=lists or self.lists,
             presence=Presence(state),
             list_age=ListAge(state),
             clock=clock,
@@ -103,14 +109,22 @@ class Running:
         return answer.result(5)
 
 
+@contextmanager
+def started(running: Running) -> Iterator[Running]:
+    """Let it run for a while."""
+    running.thread.start()
+    try:
+        yield running
+    finally:
+        running.stop.set()
+        running.thread.join(5)
+    assert not running.thread.is_alive()
+
+
 @pytest.fixture
 def door() -> Iterator[Running]:
-    running = Running()
-    running.thread.start()
-    yield running
-    running.stop.set()
-    running.thread.join(5)
-    assert not running.thread.is_alive()
+    with started(Running()) as running:
+        yield running
 
 
 def applied(*refused: RefusedItem) -> ListApplied:
@@ -134,13 +148,35 @@ def test_an_unreadable_card_is_a_denial_with_a_reason(door: Running) -> None:
     assert door.journal.drafts[0].credential is None
 
 
-def test_a_damaged_list_denies_entry_and_does_not_stop_the_thread(door: Running) -> None:
-    """Entry needs a list; the door needs its controller."""
-    door.lists.broken = True
+@pytest.mark.parametrize("error", [StorageError("damaged"), MemoryError(), KeyError("mode")])
+def test_a_damaged_list_denies_entry_and_does_not_stop_the_thread(door: Running, error: Exception) -> None:
+    """Entry needs a list; the door needs its controller. Whoever leaves needs none."""
+    door.lists.broken = error
+    door.tell(CardPresented("in", ALICE, "emulated", 0.0), CardPresented("out", ALICE, "emulated", 0.0))
+    door.lists.broken = None
     door.tell(CardPresented("in", ALICE, "emulated", 0.0))
-    door.lists.broken = False
-    door.tell(CardPresented("in", ALICE, "emulated", 0.0))
-    assert [outcome.reason for outcome in door.outcomes] == ["no_allowlist", "allowed"]
+    assert [(outcome.granted, outcome.reason) for outcome in door.outcomes] == [
+        (False, "no_allowlist"),
+        (True, "exit"),
+        (True, "allowed"),
+    ]
+
+
+def test_a_list_that_rotted_on_the_disk_keeps_no_exit_shut(tmp_path: Path) -> None:
+    """A changed byte of stored content, which the check at the start does not see: the controller starts, REX opens,
+    whoever leaves leaves, and nobody enters."""
+    staff, front = {"kind": "group", "id": "staff"}, {"kind": "door", "id": "front"}
+    with SqliteAllowListStore(tmp_path, on_set_aside=pytest.fail) as store:
+        store.apply_snapshot(snapshot([{"v": 1, **staff}, {"v": 1, **front, "mode": "lockdown"}]))
+    path = tmp_path / "allowlist.db"
+    path.write_bytes(path.read_bytes().replace(b'"lockdown"', b'"lockdosn"'))
+    with SqliteAllowListReader(tmp_path) as lists, started(Running(lists)) as door:
+        door.tell(CardPresented("in", ALICE, "emulated", 0.0))
+        assert (door.outcomes[-1].granted, door.lock.unlocked) == (False, False)
+        door.tell(InputSettled("front.rex", active=True, at_s=time.monotonic()))
+        assert door.lock.unlocked
+        door.tell(CardPresented("out", ALICE, "emulated", 0.0))
+        assert door.outcomes[-1].granted
 
 
 def test_refused_items_are_reported_one_by_one_up_to_a_bound(door: Running) -> None:
