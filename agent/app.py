@@ -173,7 +173,7 @@ class Agent:
             each_turn=TimeMemory(state, self._clock).keep,
         )
         self._recorder.record(EventDraft(type=EventType.AGENT_STARTED, detail={"version": VERSION}))
-        self._supervisor.start(Worker("controller", self._controller.run))
+        self._supervisor.start(Worker("controller", self._controller.run, vital=True))
         present = self._start_readers()
         self._link = self._connect_cloud()
         self._start_control(present, movers)
