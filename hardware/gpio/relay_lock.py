@@ -8,6 +8,7 @@ import logging
 import math
 import threading
 import time
+from contextlib import suppress
 from typing import Final, Protocol
 
 from hardware.errors import ClosedError, HardwareError, OpenError
@@ -120,7 +121,7 @@ class RelayLock:
         try:
             self._relay.release()
         except HardwareError as error:
-            _log.error("lock.release_failed", extra={"lock": self._settings.name, "error": str(error)})
+            self._report("lock.release_failed", error)
         else:
             self._energised = False
 
@@ -138,7 +139,7 @@ class RelayLock:
             try:
                 self._relock_when_due()
             except Exception as error:  # noqa: BLE001 - such as no memory for one more wait: it must not die
-                _log.error("lock.guard_failed", extra={"lock": self._settings.name, "error": repr(error)})
+                self._report("lock.guard_failed", error)
                 time.sleep(RETRY_S)
             else:
                 return
@@ -158,8 +159,14 @@ class RelayLock:
         except Exception as error:  # noqa: BLE001 - the guard is the last to lock this door: it must not die
             self._lock_at_s = time.monotonic() + RETRY_S
             if not self._failing:
-                _log.error("lock.guard_failed", extra={"lock": self._settings.name, "error": str(error)})
+                self._report("lock.guard_failed", error)
             self._failing = True
         else:
             self._lock_at_s = None
             self._failing = False
+
+    def _report(self, event: str, error: Exception) -> None:
+        # No memory for a line in the log, or a log that fails, must cost neither the guard nor the other locks.
+        with suppress(Exception):
+            what = str(error) if isinstance(error, HardwareError) else repr(error)
+            _log.error(event, extra={"lock": self._settings.name, "error": what})

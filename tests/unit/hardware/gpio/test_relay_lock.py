@@ -171,3 +171,22 @@ def test_guard_outlives_an_exception_in_its_own_thread(caplog: pytest.LogCapture
     assert [record.message for record in caplog.records] == ["lock.guard_failed"]
     lock.close()
     assert _guards() == []
+
+
+def test_guard_outlives_a_log_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the log raises, the relay is tried again and the strike ends locked; closing tries the others too."""
+
+    def full(_: logging.LogRecord) -> None:
+        raise MemoryError
+
+    relay = FakeRelay()
+    lock = RelayLock(SETTINGS, relay)
+    lock.open()
+    log = logging.getLogger("hardware.gpio.relay_lock")
+    monkeypatch.setattr(log, "filters", [full])
+    lock.unlock(0.05)
+    relay.failures = 2
+    _wait_until(lambda: not relay.energised and not lock.unlocked)
+    relay.failures = 1
+    lock.close()
+    assert _guards() == []
