@@ -16,7 +16,9 @@ GUARD_MARGIN_S: Final = 1.0
 HOLD_S: Final = 15.0
 """An unlock without end is granted to the driver in pieces, so that a hung controller ends it."""
 ASSERT_EVERY_S: Final = 5.0
-"""How often the lock is told again what it should be: renews a piece, and heals a lock that could not be driven."""
+"""How often the lock is told again what it should be: renews a piece, and heals a lock that lost its way."""
+RETRY_S: Final = 1.0
+"""The same for a lock that could not be driven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ class DoorUnit:
 
     def drive(self, effect: Unlock | Relock, now_s: float) -> str | None:
         """Perform a lock effect; the words of a fault that is new, else None."""
-        self.assert_due_s = now_s + ASSERT_EVERY_S
+        # Before the try: whatever is raised, the lock is told again while whoever pressed the exit button stands there.
+        self.assert_due_s = now_s + RETRY_S
         try:
             match effect:
                 case Unlock(until_s=None, emergency=True):
@@ -101,10 +104,10 @@ class DoorUnit:
                 case _:
                     self.lock.lock()
         except HardwareError as error:
-            self.assert_due_s = now_s + 1.0
             new = self.lock_fault is None
             self.lock_fault = str(error)
             return self.lock_fault if new else None
+        self.assert_due_s = now_s + ASSERT_EVERY_S
         self.lock_fault = None
         return None
 

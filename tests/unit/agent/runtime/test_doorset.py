@@ -1,5 +1,7 @@
 """Effects in their order, locks that fault, unlocks that are renewed, and inputs that reach the doors they concern."""
 
+import pytest
+
 from agent.core.door import DoorSettings, ModeChanged, Tapped
 from agent.core.events import EventDraft
 from agent.core.model import DecisionSettings
@@ -128,3 +130,27 @@ def test_a_mode_reaches_every_door() -> None:
     assert all(lock.unlocked for lock in house.locks.values())
     house.doors.step(house.units["front"], ModeChanged(DoorMode.LOCKDOWN))
     assert not house.locks["front"].unlocked
+
+
+def fail_once(owner: object, method: str) -> None:
+    """No memory for the next call of it."""
+    real = getattr(owner, method)
+
+    def fail(*_: object, **__: object) -> None:
+        setattr(owner, method, real)
+        raise MemoryError
+
+    setattr(owner, method, fail)
+
+
+def test_a_lock_that_could_not_be_told_is_told_again_soon() -> None:
+    """Whatever the drive raised: an exit button is pressed for a second or two."""
+    house = House("front")
+    fail_once(house.locks["front"], "unlock")
+    with pytest.raises(MemoryError):
+        house.doors.input("front.rex", active=True)
+    house.doors.input("front.rex", active=False)
+    assert not house.locks["front"].unlocked
+    house.clock.advance(1.0)
+    house.doors.time_passes()
+    assert house.locks["front"].unlocked
