@@ -123,8 +123,7 @@ class Controller:
             case InputSettled(name=name, active=active, at_s=at_s):
                 self._doors.input(name, active=active, at_s=at_s)
             case InputsOpened(states=states):
-                for name, active in states.items():
-                    self._doors.input(name, active=active)
+                self._doors.inputs(states)
             case FireReset(door=door, who=who):
                 self._doors.reset_fire(door, who)
             case ListApplied() | ListConfirmed() | ListRefused():

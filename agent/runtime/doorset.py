@@ -33,6 +33,7 @@ from cloud.contract.items import DoorMode
 log = structlog.get_logger(__name__)
 
 _ACCESS = (EventType.ACCESS_GRANTED, EventType.ACCESS_DENIED)
+_LIFE_SAFETY = ("fire", "rex")
 
 
 class Doors:
@@ -58,21 +59,33 @@ class Doors:
         return self._units[door]
 
     def start(self) -> None:
-        """Bring each door that has no state yet into the one that its inputs and mode demand."""
+        """Bring each door into the state that its inputs demand.
+
+        Also when the thread is run again: what failed in the midst of a step, or never came to one, is made good.
+        What a door knows already is no news to it.
+        """
+        for name in sorted(self._inputs, key=_can_wait):
+            self.input(name, active=self._inputs[name])
         for name, unit in self._units.items():
-            if unit.state is not None:
-                continue
-            unit.state, effects = start(
-                unit.settings,
-                mode=self._mode_of(name),
-                contact_open=self._inputs.get(f"{name}.contact") if unit.settings.has_contact else None,
-                rex_pressed=self._inputs.get(f"{name}.rex", False),
-                tampered=self._inputs.get(f"{name}.tamper", False),
-                fire_active=self._fire_active(unit),
-                fire_latched=self._presence.fire_latched(name),
-                now=self._clock.now(),
-            )
+            if unit.state is None:
+                self._begin(name, unit)
+            else:
+                self._presence.latch_fire(name, latched=unit.state.fire)
+
+    def _begin(self, name: str, unit: DoorUnit) -> None:
+        unit.state, effects = start(
+            unit.settings,
+            mode=self._mode_of(name),
+            contact_open=self._inputs.get(f"{name}.contact") if unit.settings.has_contact else None,
+            rex_pressed=self._inputs.get(f"{name}.rex", False),
+            tampered=self._inputs.get(f"{name}.tamper", False),
+            fire_active=self._fire_active(unit),
+            fire_latched=self._presence.fire_latched(name),
+            now=self._clock.now(),
+        )
+        try:
             self._perform(unit, effects)
+        finally:
             self._presence.latch_fire(name, latched=unit.state.fire)
 
     def step(self, unit: DoorUnit, happened: DoorInput, at_s: float | None = None) -> Done:
@@ -84,10 +97,11 @@ class Doors:
         if at_s is not None:
             now = replace(now, mono_s=min(at_s, now.mono_s))
         unit.state, effects = step(unit.settings, unit.state, happened, now)
-        done = self._perform(unit, effects)
-        if unit.state.fire != had_fire:
-            self._presence.latch_fire(unit.settings.id, latched=unit.state.fire)
-        return done
+        try:
+            return self._perform(unit, effects)
+        finally:
+            if unit.state.fire != had_fire:
+                self._presence.latch_fire(unit.settings.id, latched=unit.state.fire)
 
     def input(self, name: str, *, active: bool, at_s: float | None = None) -> None:
         """The input `<door>.<kind>` is in a new state since `at_s`; telling a known state again is harmless."""
@@ -104,6 +118,13 @@ class Doors:
             "tamper": TamperChanged(active),
         }
         self.step(self._units[door], happened[kind], at_s)
+
+    def inputs(self, states: Mapping[str, bool]) -> None:
+        """All inputs of a bank, as they are now."""
+        # Known before the first is acted on: should that fail, the next start makes all of them good.
+        self._inputs.update(states)
+        for name, active in states.items():
+            self.input(name, active=active)
 
     def reset_fire(self, door: str | None, who: str) -> None:
         """Somebody asks to end the fire state of a door; None: of all."""
@@ -184,3 +205,7 @@ class Doors:
 
     def _fire_active(self, unit: DoorUnit) -> bool:
         return any(self._inputs.get(f"{door}.fire", False) for door in unit.fire_from)
+
+
+def _can_wait(name: str) -> bool:
+    return name.partition(".")[2] not in _LIFE_SAFETY
