@@ -86,6 +86,7 @@ class Controller:
         self._on_change = on_change
         self._each_turn = each_turn
         self._policy: Policy | None = None
+        """As last read; for the doors' modes only."""
         self.views: tuple[DoorView, ...] = ()
         self.list_held: tuple[int, int, int] | None = None
         """Epoch, version and number of cards of the list in use; None before the first."""
@@ -94,6 +95,7 @@ class Controller:
         """Work until `stop`; the doors' states outlive a restart of this thread."""
         self._read_list()
         self._doors.start()
+        self._doors.modes_changed()
         self._publish()
         while not stop.is_set():
             beat()
@@ -200,6 +202,9 @@ class Controller:
         match message:
             case ListConfirmed():
                 self._list_age.confirm(self._clock.now())
+                # The newest is held, but its news may have been lost, or a read of it failed.
+                self._read_list()
+                self._doors.modes_changed()
             case ListRefused(reason=reason, detail=what, epoch=epoch, version=version):
                 detail: Detail = {"what": what[:200], "epoch": epoch, "version": version}
                 self._doors.record(EventDraft(type=EventType.ALLOWLIST_REFUSED, reason=reason.value, detail=detail))
@@ -229,7 +234,8 @@ class Controller:
             # This comes before the loop begins: raised here, it would keep REX and fire from ever being served.
             _log_unreadable(error)
             policy, cards = None, 0
-        self._policy = policy
+        # What was last known of the doors goes on without a list: a lockdown must not end because a read failed.
+        self._policy = policy or self._policy
         self.list_held = None if policy is None else (policy.epoch, policy.version, cards)
 
     def _mode(self, door: str) -> DoorMode:

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import structlog
+
 from agent.core.model import Holder, Policy
 from agent.errors import StorageError
 from agent.ports import Applied, ListPosition
@@ -22,6 +24,8 @@ from cloud.contract.allowlist import Delta, Snapshot
 from cloud.contract.errors import ContractError
 from cloud.contract.itemcodec import instant
 from cloud.contract.items import Kind
+
+log = structlog.get_logger(__name__)
 
 _SNAPSHOT_CACHE_KIB: Final = 12 * 1024
 """While a snapshot is applied: keys come in any order, and a small cache would write each page many times."""
@@ -75,7 +79,7 @@ class SqliteAllowListStore:
                     changes = Changes(self._db)
                     changes.put_all(snapshot.items)
                     applied = self._arrive(snapshot, changes)
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._tidy_up()
             finally:
                 self._set_cache(_CACHE_KIB)
                 self._db.execute("PRAGMA shrink_memory")
@@ -125,6 +129,15 @@ class SqliteAllowListStore:
         row = change.epoch, change.version, instant(change.at), cards
         self._db.execute("INSERT OR REPLACE INTO list VALUES (1, ?, ?, ?, ?)", row)
         return Applied(ListPosition(change.epoch, change.version), cards, changes.refused)
+
+    def _tidy_up(self) -> None:
+        """Empty the log. The list is in use already: that this failed must not keep the door from being told."""
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise
+            log.warning("allowlist.untidied", error=str(error))
 
     def _open(self) -> None:
         self._db = schema.open_writer(self._path)

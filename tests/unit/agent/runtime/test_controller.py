@@ -24,6 +24,7 @@ from agent.runtime.messages import (
     CardUnreadable,
     InputSettled,
     ListApplied,
+    ListConfirmed,
     ListRefused,
     Message,
     ReaderChanged,
@@ -47,13 +48,14 @@ class Lists:
     def __init__(self) -> None:
         self.broken: Exception | None = None
         self.mode = DoorMode.NORMAL
+        self.version = 7
 
     def policy(self) -> Policy | None:
         """The site, with the door's mode."""
         if self.broken is not None:
             raise self.broken
         group = Group("staff", (Grant("front"),))
-        return Policy(1, 7, 0, groups={"staff": group}, doors={"front": Door("front", self.mode)})
+        return Policy(1, self.version, 0, groups={"staff": group}, doors={"front": Door("front", self.mode)})
 
     def find(self, credential: str) -> tuple[Holder | None, Policy | None]:
         """Alice, or nobody."""
@@ -194,6 +196,45 @@ def test_a_new_list_brings_the_doors_mode(door: Running) -> None:
     door.tell(applied())
     assert door.lock.unlocked
     assert door.controller.views[0].state.mode is DoorMode.UNLOCKED
+
+
+def test_a_read_that_fails_ends_no_lockdown(door: Running) -> None:
+    """What the site last said of the door goes on; that the list can't be read shows."""
+    door.lists.mode = DoorMode.LOCKDOWN
+    door.tell(applied())
+    door.lists.broken = StorageError("EIO")
+    door.tell(applied())
+    assert door.controller.views[0].state.mode is DoorMode.LOCKDOWN
+    assert door.controller.list_held is None
+
+
+@pytest.mark.parametrize("broken", [StorageError("EIO"), None])
+def test_a_list_whose_news_was_lost_is_taken_when_it_is_confirmed(door: Running, broken: Exception | None) -> None:
+    """By a read that failed, or because nobody told: the door follows the site at the next look at its head."""
+    if broken is not None:
+        door.lists.broken = broken
+        door.tell(applied())
+        door.lists.broken = None
+    door.lists.version, door.lists.mode = 8, DoorMode.UNLOCKED
+    door.tell(ListConfirmed())
+    assert door.controller.list_held == (1, 8, 1)
+    assert door.lock.unlocked
+    before = door.journal.types()
+    door.tell(ListConfirmed())
+    assert door.journal.types() == before
+
+
+def test_a_mode_that_was_missed_is_taken_at_the_next_start() -> None:
+    """The list said unlocked, and the thread died before the door was told: it follows when the thread runs again."""
+    door = Running()
+    with started(door):
+        door.tell(applied())
+    door.lists.mode = DoorMode.UNLOCKED
+    door.stop.clear()
+    door.thread = threading.Thread(target=door.controller.run, args=(door.stop, lambda: None))
+    with started(door):
+        door.tell()
+        assert door.lock.unlocked
 
 
 def test_what_happens_around_the_door_is_recorded(door: Running) -> None:

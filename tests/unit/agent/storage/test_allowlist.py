@@ -199,6 +199,20 @@ def test_failed_application_leaves_the_old_list(store: SqliteAllowListStore, rea
     assert store.position() == ListPosition(1, 1)
 
 
+def test_a_log_that_can_not_be_tidied_up_is_no_failure_of_a_snapshot_that_is_in_use(
+    store: SqliteAllowListStore, reader: SqliteAllowListReader
+) -> None:
+    """It was committed: whoever is told of a failure would never tell the door."""
+
+    def refuse(action: int, what: str | None, *_: object) -> int:
+        refused = action == sqlite3.SQLITE_PRAGMA and what == "wal_checkpoint"
+        return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+    store._db.set_authorizer(refuse)
+    assert store.apply_snapshot(snapshot(_SITE)).position == ListPosition(1, 1)
+    assert reader.count_cards() == 3
+
+
 def test_damaged_list_is_set_aside_and_begins_empty(tmp_path: Path) -> None:
     """Nobody is admitted by a guess; the file is kept and the damage told."""
     with SqliteAllowListStore(tmp_path, on_set_aside=pytest.fail) as store:
