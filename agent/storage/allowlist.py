@@ -287,6 +287,11 @@ def _find_damage(path: Path) -> str | None:
         roll_back(path)
         with closing(open_reader(path)) as db:
             check(db, schema.SCHEMA_VERSION, schema.TABLES)
-    except Damaged as damaged:
-        return str(damaged)
+            if db.execute("PRAGMA user_version").fetchone()[0]:
+                # Kept, it would deny every entry until the site's next list: the cloud only confirms what is held.
+                schema.in_one_transaction(db, lambda: schema.read_policy(db))
+    except (Damaged, ContractError, sqlite3.Error) as error:
+        if isinstance(error, ContractError) or is_damage(error):
+            return str(error)
+        raise
     return None

@@ -129,8 +129,11 @@ def read_policy(db: sqlite3.Connection) -> Policy | None:
     holidays: dict[str, Holidays] = {}
     doors: dict[str, Door] = {}
     areas: dict[str, Area] = {}
-    for kind, identifier, body in db.execute("SELECT kind, id, body FROM item"):
-        with _named(f"{kind} {identifier}"):
+    # As bytes: what rotted need not be text any more.
+    for kind, identifier, body in db.execute(
+        "SELECT CAST(kind AS BLOB), CAST(id AS BLOB), CAST(body AS BLOB) FROM item"
+    ):
+        with _named(f"{_shown(kind)} {_shown(identifier)}"):
             item = parse_item(json.loads(body))
         match item:
             case Group() as group:
@@ -161,6 +164,10 @@ def _named(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ContractError(f"{what} can't be read: {error}") from error
+
+
+def _shown(raw: bytes | None) -> str:
+    return "?" if raw is None else raw.decode(errors="replace")
 
 
 def _integer(value: object) -> int:

@@ -33,7 +33,7 @@ def change(tmp_path: Path) -> Callable[[str], SqliteAllowListReader]:
     [
         ("UPDATE item SET body = replace(body, 'lockdown', 'lockdosn') WHERE kind = 'door'", "door front"),
         ("UPDATE item SET body = replace(body, '{', '[') WHERE kind = 'group'", "group staff"),
-        ("UPDATE item SET body = CAST(x'ff22' AS TEXT) WHERE kind = 'group'", "body"),
+        ("UPDATE item SET body = CAST(x'ff22' AS TEXT) WHERE kind = 'group'", "group staff"),
         ('UPDATE item SET body = \'{"v":1,"kind":"group","id":"x","later":1}\' WHERE kind = \'group\'', "later"),
         ("UPDATE list SET issued_s = 'yesterday'", "version"),
     ],
@@ -76,3 +76,24 @@ def test_what_is_no_keyed_hash_is_the_callers_fault(change: Callable[[str], Sqli
     """It says nothing of the list."""
     with change("UPDATE list SET version = 2") as reader, pytest.raises(ValueError, match="hexadecimal"):
         reader.find("Alice")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE item SET body = replace(body, 'lockdown', 'lockdosn') WHERE kind = 'door'",
+        "UPDATE item SET body = CAST(x'ff22' AS TEXT) WHERE kind = 'group'",
+        "UPDATE item SET kind = CAST(x'ff' AS TEXT), body = '{}' WHERE kind = 'group'",
+        "UPDATE list SET issued_s = 'yesterday'",
+    ],
+)
+def test_a_site_that_can_not_be_read_is_set_aside_at_the_start(
+    change: Callable[[str], SqliteAllowListReader], sql: str, tmp_path: Path
+) -> None:
+    """The cloud would only confirm the version that is held, and nobody would be admitted until the next snapshot."""
+    change(sql).close()
+    told: list[str] = []
+    with SqliteAllowListStore(tmp_path, on_set_aside=told.append) as store:
+        assert len(told) == 1
+        assert "can't be read" in told[0]
+        assert store.position() is None
