@@ -120,7 +120,7 @@ class RelayLock:
         self._changed.notify_all()
         try:
             self._relay.release()
-        except HardwareError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other locks are to be closed
             self._report("lock.release_failed", error)
         else:
             self._energised = False

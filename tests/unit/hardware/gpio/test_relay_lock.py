@@ -22,6 +22,7 @@ class FakeRelay:
         self.energised = False
         self.failures = 0
         self.tries = 0
+        self.error: Exception = DeviceLost("pin 17 can't be driven")
 
     def take(self, energised: bool) -> None:
         self.drive(energised)
@@ -30,7 +31,7 @@ class FakeRelay:
         self.tries += 1
         if self.failures:
             self.failures -= 1
-            raise DeviceLost("pin 17 can't be driven")
+            raise self.error
         self.energised = energised
 
     def release(self) -> None:
@@ -101,9 +102,13 @@ def test_lock_that_failed_is_tried_on_by_the_guard() -> None:
     lock.close()
 
 
-def test_close_reports_a_relay_that_does_not_let_go_but_never_raises(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [DeviceLost("pin 17 can't be driven"), MemoryError()])
+def test_close_reports_a_relay_that_does_not_let_go_but_never_raises(
+    caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
     """One dead relay must not keep the others from being closed."""
     relay = FakeRelay()
+    relay.error = error
     lock = RelayLock(SETTINGS, relay)
     lock.open()
     lock.unlock(30.0)
