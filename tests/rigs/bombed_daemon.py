@@ -9,11 +9,16 @@ import threading
 from pathlib import Path
 
 
+class Bomb(Exception):  # noqa: N818 - what it is
+    """Of no kind that anybody expects: a RuntimeError that hits the control thread just as it starts a client's thread
+    is taken for a want of threads, and no worker fails."""
+
+
 def bomb(name: str) -> None:
     """Raise an exception in the thread of this name, if it lives."""
     for thread in threading.enumerate():
         if thread.name == name and thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(RuntimeError))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Bomb))
 
 
 def listen() -> None:
