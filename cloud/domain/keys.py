@@ -25,6 +25,11 @@ def place(site: str, kind: str, name: str) -> Key:
     return f"SITE#{site}", f"{kind.upper()}#{name}"
 
 
+def removed(site: str, kind: str, name: str) -> Key:
+    """That a place was removed, and when that was asked for: for requests of before that are still under way."""
+    return f"REMOVED#{site}", f"{kind.upper()}#{name}"
+
+
 def person(site: str, name: str) -> Key:
     """A person. Listed: PEOPLE#site / person."""
     return f"PERSON#{site}#{name}", ONLY

@@ -168,7 +168,7 @@ class EntityStore:
 
 def _kind(key: Key) -> type[Entity] | None:
     partition, sort = key
-    if sort == "PRESENCE":
+    if sort == "PRESENCE" or partition.startswith("REMOVED#"):
         return None
     for prefix, kind in (("PERSON#", Person), ("CARD#", Card), ("DEVICE#", Device), ("OPERATOR#", StaffRole)):
         if partition.startswith(prefix):

@@ -49,6 +49,16 @@ class Refused(Exception):  # noqa: N818 - no error: the rules say no, and the re
         self.rejected = Rejected(code, detail)
 
 
+def refuse_overtaken(asked: Asked, kind: type[Entity], name: str, changed_at: str) -> None:
+    """Requests are delivered in any order: what was asked for earlier never undoes what was asked for later.
+
+    Of two that were asked for at the same instant neither is the older one.
+    """
+    if asked.at < changed_at:
+        words = f"What was asked for after this changed the {kind.NAME} {name} already."
+        raise Refused(f"{kind.NAME}_changed_since", words)
+
+
 class BrokenDataError(CloudError):
     """The table names something that is not there: nothing is decided on it, a human must look."""
 

@@ -72,6 +72,9 @@ class Person(Entity):
     cards: tuple[str, ...] = ()
     """Those that are issued to them."""
     permissions: tuple[Permission, ...] = ()
+    changed_at: str = ""
+    """When the newest request was made that said name, address or validity; empty, which is before all others: an
+    earlier release wrote it."""
 
     @classmethod
     def key(cls, site: str, name: str) -> Key:
@@ -128,7 +131,7 @@ class Device(Entity):
     site: str
     status: DeviceStatus
     changed_at: str
-    """When the request was made that led to the status."""
+    """When the newest request was made that registered or retired it."""
     keys: tuple[str, ...] = ()
     """Ed25519 public keys in hex; none: nothing that it sends is believed."""
     doors: tuple[str, ...] = ()

@@ -57,6 +57,9 @@ class Place(Entity):
     """Something that others name. `uses` says how often, so that it can't go too early."""
 
     uses: int = field(default=0, kw_only=True)
+    changed_at: str = field(default="", kw_only=True)
+    """When the request was made that put it as it is; empty, which is before all others: an earlier release wrote it.
+    """
 
 
 Reference = tuple[type[Place], str]

@@ -12,7 +12,7 @@ from cloud.contract.canonical import sha256_hex
 from cloud.domain.outcome import Applied
 from cloud.domain.payloads import ImportRow
 from cloud.domain.rules.cards import hand_over
-from cloud.domain.rules.draft import MAX_ITEMS, Asked, Draft, Refused, Steps
+from cloud.domain.rules.draft import MAX_ITEMS, Asked, Draft, Refused, Steps, refuse_overtaken
 from cloud.domain.rules.entities import Card, CardState, Permission, Person, PersonStatus
 from cloud.domain.rules.people import in_order
 from cloud.domain.rules.permissions import with_permissions
@@ -109,10 +109,23 @@ def _person(draft: Draft, asked: Asked, row: ImportRow) -> Steps[Person]:
     known = yield from draft.find(Person, row.person)
     status = PersonStatus(row.status)
     if known is None:
-        return Person(row.person, row.name, status, asked.at, asked.at, row.email, row.valid_from, row.valid_until)
+        return Person(
+            person=row.person,
+            name=row.name,
+            status=status,
+            created_at=asked.at,
+            status_at=asked.at,
+            email=row.email,
+            valid_from=row.valid_from,
+            valid_until=row.valid_until,
+            changed_at=asked.at,
+        )
     if known.status is PersonStatus.INACTIVE:
         raise Refused("person_inactive", f"Person {row.person} is inactive; activate them first.")
     given = row.model_dump(include=row.model_fields_set & {"name", "email", "valid_from", "valid_until"})
+    if replace(known, **given) != known:
+        refuse_overtaken(asked, Person, row.person, known.changed_at)
+    given["changed_at"] = max(asked.at, known.changed_at)
     if known.status is PersonStatus.ONBOARDING and status is PersonStatus.ACTIVE:
         given |= {"status": status, "status_at": asked.at}
     return replace(known, **given)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from cloud.domain.payloads import CreatePerson, PersonChange, UpdatePerson
-from cloud.domain.rules.draft import Asked, Draft, Refused, Steps
+from cloud.domain.rules.draft import Asked, Draft, Refused, Steps, refuse_overtaken
 from cloud.domain.rules.entities import Person, PersonStatus
 
 Summary = Mapping[str, Any]
@@ -25,18 +25,20 @@ def create(draft: Draft, asked: Asked, content: CreatePerson) -> Steps[Summary]:
             email=content.email,
             valid_from=content.valid_from,
             valid_until=content.valid_until,
+            changed_at=asked.at,
         )
     )
     return {"person": content.person, "status": content.status}
 
 
-def update(draft: Draft, _asked: Asked, content: UpdatePerson) -> Steps[Summary]:
-    """What is given is changed, null clears it."""
+def update(draft: Draft, asked: Asked, content: UpdatePerson) -> Steps[Summary]:
+    """What is given is changed, null clears it; not if somebody changed the person after this was asked for."""
     person = yield from draft.known(Person, content.person)
+    refuse_overtaken(asked, Person, person.person, person.changed_at)
     given = content.model_dump(include=content.model_fields_set - {"person"})
     if given.get("name", person.name) is None:
         raise Refused("name_required", "A person can't be without a name.")
-    draft.put(in_order(replace(person, **given)))
+    draft.put(in_order(replace(person, **given, changed_at=asked.at)))
     return {"person": person.person, "changed": sorted(given)}
 
 

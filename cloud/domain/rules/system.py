@@ -6,7 +6,7 @@ from typing import Any
 
 from cloud.domain.payloads import DeviceChange, EndRole, GrantRole, RegisterDevice
 from cloud.domain.roles import Role
-from cloud.domain.rules.draft import Asked, Draft, Refused, Steps
+from cloud.domain.rules.draft import Asked, Draft, Refused, Steps, refuse_overtaken
 from cloud.domain.rules.entities import Device, DeviceStatus, StaffRole
 from cloud.domain.rules.places import check_references
 
@@ -14,13 +14,19 @@ Summary = Mapping[str, Any]
 
 
 def register_device(draft: Draft, asked: Asked, content: RegisterDevice) -> Steps[Summary]:
-    """A controller is believed from now on: also again after it was retired, and with other keys or doors."""
+    """A controller is believed from now on: also again after it was retired, and with other keys or doors.
+
+    Not if it was retired after this was asked for, or at the same instant: it may be stolen.
+    """
     before = yield from _device_here(draft, content.device)
+    if before is not None:
+        refuse_overtaken(asked, Device, before.device, before.changed_at)
+        if before.status is DeviceStatus.RETIRED and asked.at == before.changed_at:
+            raise Refused("device_changed_since", f"Device {before.device} was retired when this was asked for.")
     doors = tuple(dict.fromkeys(content.doors))
     registered = DeviceStatus.REGISTERED
-    since = before.changed_at if before is not None and before.status is registered else asked.at
     seen = None if before is None else before.last_seen
-    device = Device(content.device, draft.site, registered, since, tuple(content.keys), doors, seen)
+    device = Device(content.device, draft.site, registered, asked.at, tuple(content.keys), doors, seen)
     yield from check_references(draft, () if before is None else before.references(), device.references())
     draft.put(device)
     return {"device": device.device, "status": registered.value, "doors": list(doors)}
@@ -31,8 +37,11 @@ def retire_device(draft: Draft, asked: Asked, content: DeviceChange) -> Steps[Su
     device = yield from _device_here(draft, content.device)
     if device is None:
         raise Refused("device_unknown", f"There is no device {content.device}.")
-    if device.status is not DeviceStatus.RETIRED:
-        draft.put(replace(device, status=DeviceStatus.RETIRED, changed_at=asked.at, keys=(), doors=()))
+    if device.status is DeviceStatus.REGISTERED:
+        refuse_overtaken(asked, Device, device.device, device.changed_at)
+    # Said once more, it is said later: a registration that was asked for before was overtaken by this too.
+    later = max(asked.at, device.changed_at)
+    draft.put(replace(device, status=DeviceStatus.RETIRED, changed_at=later, keys=(), doors=()))
     return {"device": device.device, "status": DeviceStatus.RETIRED.value}
 
 

@@ -23,7 +23,7 @@ KEPT: list[tuple[Entity, type[answers.Answer], set[str]]] = [
             (entities.Permission("pm", "staff", "s-1", FROM, UNTIL),),
         ),
         answers.Person,
-        {"status_at"},
+        {"status_at", "changed_at"},
     ),
     (entities.Card(CARD, CardState.LOST, AT, "000123", "p-1", FROM, UNTIL), answers.Card, set()),
     (entities.Device("d", "hq", DeviceStatus.RETIRED, AT, ("ab",), ("front",)), record_answers.Device, {"site"}),

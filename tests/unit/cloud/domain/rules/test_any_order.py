@@ -1,6 +1,7 @@
 """Any requests in any order, late and repeated: what must hold of the table and the doors' list after each of them."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import settings
@@ -9,9 +10,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from cloud.contract.itemcodec import instant_text
 from cloud.domain.envelope import Envelope
+from cloud.domain.keys import Key, place
+from cloud.domain.outcome import Applied
 from cloud.domain.payloads import RequestType
 from cloud.domain.rules.card_states import BLOCKING
-from cloud.domain.rules.entities import Card, CardState, Person, PersonStatus
+from cloud.domain.rules.entities import Card, CardState, Device, Person, PersonStatus
 from cloud.domain.rules.entity import Place
 from tests.rigs.entity_store import NOW_S, SITE, EntityStore, card_id
 
@@ -19,6 +22,9 @@ PEOPLE, CARDS = st.sampled_from(["p", "q"]), st.integers(1, 4).map(card_id)
 BUILDINGS, AREAS, DOORS = (st.sampled_from([f"{name}1", f"{name}2"]) for name in "bad")
 GROUPS, SCHEDULES, HOLIDAYS = st.sampled_from(["g1", "g2"]), st.just("s1"), st.just("h1")
 INSTANTS = st.integers(0, 60).map(lambda after_s: instant_text(NOW_S + after_s))
+KEYS = st.sampled_from(["a" * 64, "b" * 64])
+MODES = st.sampled_from(["normal", "unlocked", "lockdown"])
+PLACED = ("put", "remove")
 REASONS = st.sampled_from(["lost", "stolen", "revoked"])
 
 
@@ -54,12 +60,12 @@ PEOPLE_REQUESTS = {
 PLACE_REQUESTS = {
     "building.put": fields({"building": BUILDINGS, **NAME}),
     "area.put": fields({"area": AREAS, **NAME}, building=BUILDINGS),
-    "door.put": fields({"door": DOORS, **NAME}, building=BUILDINGS, inside=AREAS, outside=AREAS),
+    "door.put": fields({"door": DOORS, **NAME}, building=BUILDINGS, inside=AREAS, outside=AREAS, mode=MODES),
     "group.put": fields({"group": GROUPS, **NAME, "grants": GRANTS}),
     "schedule.put": fields({"schedule": SCHEDULES, **NAME, "zone": st.just("UTC")}, holidays=HOLIDAYS),
     "holidays.put": fields({"holidays": HOLIDAYS, **NAME}),
     "device.register": fields(
-        {"device": st.just("c1"), "keys": st.just(["a" * 64]), "doors": st.lists(DOORS, max_size=2)}
+        {"device": st.just("c1"), "keys": KEYS.map(lambda key: [key]), "doors": st.lists(DOORS, max_size=2)}
     ),
     "device.retire": fields({"device": st.just("c1")}),
     **{
@@ -87,6 +93,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.store = EntityStore()
         self.reported: dict[str, str] = {}
         self.deactivated: dict[str, str] = {}
+        self.said: dict[Key, str] = {}
+        """When the newest request was made that said how a place, a device or a person's details are to be."""
 
         self.begin()
 
@@ -103,13 +111,16 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(target=waiting, envelope=consumes(waiting), again=st.booleans())
     def deliver(self, envelope: Envelope, again: bool) -> Any:
         """One of all that was asked for is carried out; it may come once more later."""
-        before = self.statuses()
+        before, details = self.statuses(), self.details()
         if envelope.type is RequestType.PEOPLE_IMPORT:
-            self.store.run_import(envelope)
+            bad = {problem.line for problem in self.store.run_import(envelope)}
+            said = [Person.key(SITE, row["person"]) for row in envelope.payload["rows"] if row["line"] not in bad]
         else:
-            self.store.carry_out(envelope)
+            said = self.named(envelope) if isinstance(self.store.carry_out(envelope), Applied) else []
         self.note(envelope)
         self.check_revived(envelope, before)
+        self.check_newest(envelope, details)
+        self.said |= {key: max(envelope.at, self.said.get(key, "")) for key in said}
         return envelope if again else multiple()
 
     def note(self, envelope: Envelope) -> None:
@@ -127,6 +138,33 @@ class AnyOrder(RuleBasedStateMachine):
 
     def entities(self, kind: type[Any]) -> list[Any]:
         return [entity for entity in self.store.entities() if isinstance(entity, kind)]
+
+    def details(self) -> dict[Key, Any]:
+        """What requests say of places, devices and people; without what others count or add."""
+        found: dict[Key, Any] = {}
+        for entity in self.store.entities():
+            if isinstance(entity, Place):
+                found[entity.key(SITE, entity.id)] = replace(entity, uses=0, changed_at="")
+            elif isinstance(entity, Device):
+                found[entity.key(SITE, entity.id)] = (entity.status, entity.keys, entity.doors)
+            elif isinstance(entity, Person):
+                bounds = (entity.valid_from, entity.valid_until)
+                found[entity.key(SITE, entity.id)] = (entity.name, entity.email, *bounds)
+        return found
+
+    def named(self, envelope: Envelope) -> list[Key]:
+        """What such a request says how it is to be, wholly or in part."""
+        kind, _, verb = envelope.type.value.partition(".")
+        if kind == "device" or envelope.type in (RequestType.PERSON_CREATE, RequestType.PERSON_UPDATE):
+            return [(Device if kind == "device" else Person).key(SITE, envelope.payload[kind])]
+        return [place(SITE, kind, envelope.payload["id" if verb == "remove" else kind])] if verb in PLACED else []
+
+    def check_newest(self, envelope: Envelope, before: dict[Key, Any]) -> None:
+        """What was asked for earlier changes nothing of which something was said later."""
+        after = self.details()
+        for key in before.keys() | after.keys():
+            if before.get(key) != after.get(key):
+                assert envelope.at >= self.said.get(key, "")
 
     def check_revived(self, envelope: Envelope, before: dict[str, CardState]) -> None:
         """A card begins to work only out of the pool, or by being reactivated after it was lost or over."""

@@ -2,7 +2,7 @@
 
 from cloud.domain.outcome import Applied
 from cloud.domain.rules.entities import Person
-from tests.rigs.entity_store import EntityStore, card_id
+from tests.rigs.entity_store import SITE, EntityStore, card_id
 
 
 def test_created_person_is_listed_without_personal_data(store: EntityStore) -> None:
@@ -38,10 +38,12 @@ def test_update_refuses_what_makes_no_person(store: EntityStore) -> None:
     assert store.refusal("person.update", {"person": "q", "name": "Quinn"}) == "person_unknown"
 
 
-def test_update_without_a_difference_writes_nothing(store: EntityStore) -> None:
-    """What is already so raises no version."""
+def test_update_without_a_difference_is_no_news_for_the_doors(store: EntityStore) -> None:
+    """What is already so raises no version, and the same request once more writes nothing at all."""
     store.must("person.create", {"person": "p", "name": "Pat"})
-    assert store.must("person.update", {"person": "p", "name": "Pat"}).writes == ()
+    envelope = store.envelope("person.update", {"person": "p", "name": "Pat"})
+    outcomes = [store.carry_out(envelope), store.carry_out(envelope)]
+    assert [(len(each.writes), each.changes) for each in outcomes if isinstance(each, Applied)] == [(1, ()), (0, ())]
 
 
 def test_deactivated_person_keeps_cards_and_is_refused_at_the_doors(site: EntityStore) -> None:
@@ -79,3 +81,22 @@ def test_activation_that_was_asked_before_a_deactivation_does_not_undo_it(site: 
     site.must("person.deactivate", {"person": "p"})
     assert getattr(site.carry_out(overtaken), "code", None) == "person_changed_since"
     assert site.listed["person", "p"]["active"] is False
+
+
+def test_update_that_was_asked_before_another_does_not_undo_it(site: EntityStore) -> None:
+    """Delivered late, it must not take away the end that somebody set since; nor if that end was set twice."""
+    end = {"person": "p", "valid_until": "2028-01-01T00:00:00Z"}
+    first = site.envelope("person.update", {"person": "p", "valid_until": None})
+    site.must("person.update", end)
+    second = site.envelope("person.update", {"person": "p", "valid_until": None})
+    site.must("person.update", end)
+    for overtaken in (first, second):
+        assert getattr(site.carry_out(overtaken), "code", None) == "person_changed_since"
+    assert site.listed["person", "p"]["until"] == end["valid_until"]
+
+
+def test_update_of_a_person_from_before_instants_were_kept_is_the_newer_one(site: EntityStore) -> None:
+    """What an earlier release wrote counts as older than anything."""
+    del site.items[Person.key(SITE, "p")]["changed_at"]
+    site.must("person.update", {"person": "p", "name": "Paula"}, at_s=0)
+    assert site.item(Person, "p")["name"] == "Paula"

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from cloud.domain.envelope import Envelope
 from cloud.domain.rules.place_entities import Area, Building, Door, Group, Holidays, Schedule
 from cloud.domain.rules.places import MAX_CHANGED_REFERENCES
-from tests.rigs.entity_store import EntityStore
+from tests.rigs.entity_store import NOW_S, SITE, EntityStore
 
 MIDNIGHT = {"days": ["mon"], "start": "24:00", "end": "24:00"}
 
@@ -139,3 +140,55 @@ def test_group_of_many_doors_grows_in_steps(store: EntityStore) -> None:
     store.must("group.put", {"group": "g", "name": "G", "grants": grants})
     assert len(store.listed["group", "g"]["grants"]) == len(names)
     assert store.refusal("group.put", {"group": "g", "name": "G"}) == "too_many_references"
+
+
+def late(site: EntityStore, envelope: Envelope) -> str | None:
+    return getattr(site.carry_out(envelope), "code", None)
+
+
+@pytest.mark.parametrize("mode", ["normal", "unlocked"])
+def test_door_put_that_was_asked_before_a_lockdown_does_not_undo_it(site: EntityStore, mode: str) -> None:
+    """Delivered late, it opens nothing; it must not even if the lockdown was asked for twice."""
+    door, lockdown = {"door": "d1", "name": "Front"}, {"door": "d1", "name": "Front", "mode": "lockdown"}
+    first = site.envelope("door.put", {**door, "mode": mode})
+    site.must("door.put", lockdown)
+    second = site.envelope("door.put", {**door, "mode": mode})
+    site.must("door.put", lockdown)
+    assert [late(site, first), late(site, second)] == ["door_changed_since"] * 2
+    assert site.listed["door", "d1"]["mode"] == "lockdown"
+
+
+def test_group_put_that_was_asked_before_another_gives_no_door_back(site: EntityStore) -> None:
+    """Nor does the removal of a group that somebody put again."""
+    overtaken = site.envelope("group.put", {"group": "staff", "name": "Staff", "grants": [{"door": "d1"}]})
+    removal = site.envelope("group.remove", {"id": "staff"})
+    site.must("group.put", {"group": "staff", "name": "Staff"})
+    assert [late(site, overtaken), late(site, removal)] == ["group_changed_since"] * 2
+    assert site.listed["group", "staff"]["grants"] == []
+
+
+def test_put_that_was_asked_before_a_removal_brings_nothing_back(site: EntityStore) -> None:
+    """What is gone stays gone, until somebody asks for it anew."""
+    site.must("door.put", {"door": "d2", "name": "Back"})
+    overtaken = site.envelope("door.put", {"door": "d2", "name": "Back", "mode": "unlocked"})
+    site.must("door.remove", {"id": "d2"})
+    assert late(site, overtaken) == "door_changed_since"
+    assert ("door", "d2") not in site.listed
+    for _ in range(2):
+        site.must("door.put", {"door": "d2", "name": "Back"})
+        site.must("door.remove", {"id": "d2"})
+
+
+def test_puts_of_the_same_instant_overwrite_each_other(site: EntityStore) -> None:
+    """Neither is the older one: the one that is carried out last counts."""
+    for mode in ("lockdown", "normal", "lockdown"):
+        site.must("door.put", {"door": "d1", "name": "Front", "mode": mode}, at_s=NOW_S + 100)
+        assert site.listed["door", "d1"]["mode"] == mode
+
+
+def test_place_from_before_instants_were_kept_is_older_than_any_request(site: EntityStore) -> None:
+    """What an earlier release wrote can be changed and removed."""
+    del site.items[Group.key(SITE, "staff")]["changed_at"]
+    site.must("group.put", {"group": "staff", "name": "All"}, at_s=0)
+    del site.items[Group.key(SITE, "staff")]["changed_at"]
+    site.must("group.remove", {"id": "staff"}, at_s=0)
