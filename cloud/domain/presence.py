@@ -2,7 +2,11 @@
 
 The state is a trail: the newest facts about a person. Merging is a union that is sorted and cut, so it is commutative,
 associative and idempotent: a late fact takes its place in the past and moves nobody, a repeated one changes nothing.
-Where the person is follows from the trail alone.
+Where the person is follows from the trail alone, if any fact in it moved them.
+
+If all of them were undone (grants that nobody used), they are where the newest move led that was cut off before. That
+one fact is kept beside the trail. A fact that comes later than sixteen newer ones does not take its place any more:
+which of the cut ones it would have undone is forgotten, and a repeated grant could not be told from one that stands.
 """
 
 from collections.abc import Iterable, Mapping
@@ -77,12 +81,20 @@ def merged(site: str, person: str, item: Item | None, facts: Iterable[Fact]) -> 
 
     `item` is what lies there now. Equal to its own fields when the facts change nothing.
     """
-    known = () if item is None else (Fact.read(text) for text in item["trail"])
-    trail = _newest((*known, *facts))
+    known = [] if item is None else [Fact.read(text) for text in item["trail"]]
+    stood = [] if item is None or "stood" not in item else [Fact.read(item["stood"])]
+    counted = facts if len(known) < TRAIL else (fact for fact in facts if fact >= known[0])
+    history = _in_order((*known, *counted))
+    trail = history[-TRAIL:]
+    cut_off = {fact.identity for fact in history[:-TRAIL]}
+    stood = [*stood, *(fact for fact in _moves(history) if fact.identity in cut_off)]
     fields: dict[str, Any] = {"person": person, "trail": [fact.text() for fact in trail]}
-    last = _last_move(trail)
-    if last is None:
+    if stood:
+        fields["stood"] = max(stood).text()
+    moves = _moves(trail) or stood
+    if not moves:
         return fields
+    last = max(moves)
     fields["at"] = last.at
     for name in ("door", "area", "building"):
         if value := getattr(last, name):
@@ -97,8 +109,8 @@ def inside(site: str, building: str) -> str:
     return f"INSIDE#{site}#{building}"
 
 
-def _newest(facts: Iterable[Fact]) -> list[Fact]:
-    """The trail, oldest first.
+def _in_order(facts: Iterable[Fact]) -> list[Fact]:
+    """Each fact once, oldest first.
 
     A fact that was said with two times (its clock was corrected in between) counts with the later one: any other
     choice would depend on which of the two was cut from the trail before the other came.
@@ -107,11 +119,11 @@ def _newest(facts: Iterable[Fact]) -> list[Fact]:
     for fact in facts:
         held = by_identity.get(fact.identity)
         by_identity[fact.identity] = fact if held is None else max(held, fact)
-    return sorted(by_identity.values())[-TRAIL:]
+    return sorted(by_identity.values())
 
 
-def _last_move(trail: list[Fact]) -> Fact | None:
-    """The newest fact that moved the person and was not undone."""
+def _moves(trail: list[Fact]) -> list[Fact]:
+    """The facts that moved the person and were not undone."""
     undone: set[tuple[str, int, int]] = set()
     # By the device's own order, which its clock can't disturb.
     for lapsed in sorted((fact for fact in trail if fact.kind == FactKind.NOT_TAKEN), key=lambda fact: fact.identity):
@@ -125,5 +137,4 @@ def _last_move(trail: list[Fact]) -> Fact | None:
         ]
         if grants:
             undone.add(max(grants))
-    moves = [fact for fact in trail if fact.kind != FactKind.NOT_TAKEN and fact.identity not in undone]
-    return moves[-1] if moves else None
+    return [fact for fact in trail if fact.kind != FactKind.NOT_TAKEN and fact.identity not in undone]
