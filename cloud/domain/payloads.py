@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from cloud.contract.checks import MAX_INT
 from cloud.contract.items import DAYS, AntiPassback, DoorMode
 from cloud.domain.fields import CardId, Fields, Id, Instant, Name, Note
 from cloud.domain.roles import Role
@@ -113,7 +114,7 @@ class PersonChange(Fields):
 class ImportRow(_Validity):
     """One person of an import, with a card and groups if they are known."""
 
-    line: Annotated[int, Field(ge=1)]
+    line: Annotated[int, Field(ge=1, le=MAX_INT)]
     """Of the file, for messages."""
     person: Id
     name: Name

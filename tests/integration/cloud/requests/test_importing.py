@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloud.contract.checks import MAX_INT
 from cloud.domain.progress import MAX_PROBLEMS
 from tests.rigs.back_office import Office, card_id
 
@@ -65,3 +66,12 @@ def test_problems_are_kept_up_to_a_limit_and_counted_beyond(office: Office) -> N
     assert len(status["problems"]) == MAX_PROBLEMS
     assert status["problem_count"] == MAX_PROBLEMS + 50
     assert status["summary"] == {"applied": 0, "problems": MAX_PROBLEMS + 50}
+
+
+def test_line_beyond_all_files_is_refused_and_the_highest_one_is_told(office: Office) -> None:
+    """What the table can't hold must not be found out when a problem of that line is to be written there."""
+    bad = {**rows(1)[0], "groups": ["none"]}
+    status = office.do("people.import", {"rows": [{**bad, "line": 10**60}], "all_or_nothing": False})
+    assert (status["status"], status["code"]) == ("rejected", "unreadable")
+    status = office.do("people.import", {"rows": [{**bad, "line": MAX_INT}], "all_or_nothing": False})
+    assert [each["line"] for each in status["problems"]] == [MAX_INT]
