@@ -121,14 +121,17 @@ class Accepted(Answer):
 
 
 class AuditEntry(Answer):
-    """Who did or read what. `action` is the type of a request, `usage.read` or `audit.read`."""
+    """Who did or read what. `action` is the type of a request, `usage.read` or `audit.read`.
+
+    Of an import that is `processing` some rows are applied: the request tells how many.
+    """
 
     id: str
     at: str
     subject: str
     name: str | None = None
     action: str
-    outcome: Literal["done", "rejected", "read"]
+    outcome: Literal["processing", "done", "rejected", "read"]
     code: str | None = None
     detail: str | None = None
     note: str | None = None

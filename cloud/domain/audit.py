@@ -1,5 +1,7 @@
 """What is kept of every request, whatever became of it: who asked for what, when, and how it ended. Pure.
 
+One that goes in steps has its entry from the first of them on, so that nothing is changed of which the audit is silent.
+
 Holds ids and states, and the name of who asked. Must never hold what a request contained, beyond its note.
 """
 
@@ -10,10 +12,15 @@ from cloud.domain.envelope import Envelope
 from cloud.domain.fields import Fields
 from cloud.domain.keys import audit as audit_key
 from cloud.domain.outcome import Item, Put, Rejected
-from cloud.domain.progress import UNREADABLE
+from cloud.domain.progress import UNREADABLE, Status
 
 NOBODY = "unknown"
 """Instead of who asked, where what is stored does not tell."""
+
+
+def of_begun(envelope: Envelope, content: Fields) -> Put:
+    """The entry of a request of which a part is carried out; how large a part, its status tells."""
+    return _entry(envelope, content, {"outcome": Status.PROCESSING.value})
 
 
 def of_done(envelope: Envelope, content: Fields, finished_at: str, summary: Mapping[str, Any]) -> Put:

@@ -9,6 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from cloud.adapters.entities import EntityStore
 from cloud.domain import progress
+from cloud.domain.keys import audit as audit_key
 from cloud.domain.keys import request as request_key
 from cloud.errors import Conflict
 from cloud.requests.settling import Settler
@@ -65,7 +66,8 @@ def refuse_unreadable(
         before = entities.get(request_key(identifier))
         if progress.is_final(before):
             return Report(End.REPEATED, identifier)
-        settler.refuse_unreadable(site, identifier, before, detail)
+        recorded = None if before is None else entities.get(audit_key(site, before["at"], identifier))
+        settler.refuse_unreadable(site, identifier, before, recorded, detail)
         return Report(End.UNREADABLE, identifier, code=progress.UNREADABLE)
 
     return until_settled(attempt, on_conflict)

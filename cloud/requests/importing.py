@@ -78,7 +78,7 @@ class Importer:
         before = self._entities.get(keys.request(envelope.id))
         if progress.is_final(before):
             return Report(End.REPEATED, envelope.id, envelope.type.value)
-        self._settler.reject(envelope, content, before, why, {})
+        self._settler.reject(envelope, content, before, why, {}, recorded=self._recorded(envelope))
         return Report(End.REJECTED, envelope.id, envelope.type.value, why.code)
 
     def _begun(self, envelope: Envelope) -> bool:
@@ -103,10 +103,11 @@ class Importer:
         refused, outcome = decision.outcome
         passed = max(behind, len(work.problems)) + len(chunk)
         self._settler.step(
-            envelope.site,
+            envelope,
+            work.content,
+            before,
             outcome,
             decision.reads,
-            before,
             lambda head: progress.processing(
                 before,
                 envelope,
@@ -121,7 +122,8 @@ class Importer:
     def _finish(self, work: "_Work", before: Item | None, problems: Sequence[RowProblem]) -> Report:
         count = progress.problem_count(before) + len(problems)
         summary = {"applied": len(work.content.rows) - count, "problems": count}
-        self._settler.finish(work.envelope, work.content, before, summary, _documents(problems))
+        recorded = self._recorded(work.envelope)
+        self._settler.finish(work.envelope, work.content, before, recorded, summary, _documents(problems))
         return Report(End.DONE, work.envelope.id, work.envelope.type.value)
 
     def _refuse(self, work: "_Work", before: Item | None, problems: Sequence[RowProblem]) -> Report:
@@ -131,6 +133,10 @@ class Importer:
         ordered = sorted(problems, key=lambda problem: problem.line)
         self._settler.reject(work.envelope, work.content, before, why, {}, _documents(ordered))
         return Report(End.REJECTED, work.envelope.id, work.envelope.type.value, why.code)
+
+    def _recorded(self, envelope: Envelope) -> Item | None:
+        """The entry of the audit; none if nothing was done yet, or by an earlier release."""
+        return self._entities.get(keys.audit(envelope.site, envelope.at, envelope.id))
 
     def _dry_run(self, work: "_Work") -> list[RowProblem]:
         """What would be refused if nobody else did anything meanwhile."""

@@ -28,7 +28,8 @@ class Settler:
     """Writes ends, and steps towards them.
 
     All methods raise Conflict when something that was read has changed since (read again and decide anew), TooLarge
-    when it is more than one transaction takes, and AwsError. `before` is the request's item as it was read.
+    when it is more than one transaction takes, and AwsError. `before` is the request's item as it was read, `recorded`
+    its entry of the audit: there is none before the first step of a long request, or the end of any other.
     """
 
     def __init__(self, table: str, dynamodb: "DynamoDBClient", lists: ListChanges, clock: Callable[[], float]) -> None:
@@ -50,6 +51,7 @@ class Settler:
         envelope: Envelope,
         content: Fields,
         before: Item | None,
+        recorded: Item | None,
         summary: Mapping[str, Any],
         problems: Sequence[Mapping[str, Any]],
     ) -> None:
@@ -57,7 +59,7 @@ class Settler:
         now = moment_text(self._clock())
         end = progress.done(before, envelope, now, summary=summary, head=None, problems=problems)
         entry = audit.of_done(envelope, content, now, summary)
-        self._commit([end, entry], {end.key: before, entry.key: None})
+        self._commit([end, entry], {end.key: before, entry.key: recorded})
 
     def reject(
         self,
@@ -67,28 +69,42 @@ class Settler:
         why: Rejected,
         reads: Reads,
         problems: Sequence[Mapping[str, Any]] = (),
+        recorded: Item | None = None,
     ) -> None:
         """It can't be done. Holds only on what was read, unless that is more than can be held to."""
         now = moment_text(self._clock())
         end = progress.rejected(before, envelope, now, why.code, why.detail, problems)
         entry = audit.of_rejected(envelope, content, now, why)
         checked = reads if len(reads) <= MAX_WRITES - _OWN_WRITES else {}
-        self._commit([end, entry], {**checked, end.key: before, entry.key: None})
+        self._commit([end, entry], {**checked, end.key: before, entry.key: recorded})
 
-    def refuse_unreadable(self, site: str, identifier: str, before: Item | None, detail: str) -> None:
+    def refuse_unreadable(
+        self, site: str, identifier: str, before: Item | None, recorded: Item | None, detail: str
+    ) -> None:
         """Nobody can read it."""
         now = moment_text(self._clock())
         end = progress.unreadable(before, site, identifier, now, detail)
         entry = audit.of_unreadable(before, site, identifier, now, detail)
-        self._commit([end, entry], {end.key: before, entry.key: None})
+        self._commit([end, entry], {end.key: before, entry.key: recorded})
 
     def step(
-        self, site: str, outcome: Applied, reads: Reads, before: Item | None, status: Callable[[Head | None], Put]
+        self,
+        envelope: Envelope,
+        content: Fields,
+        before: Item | None,
+        outcome: Applied,
+        reads: Reads,
+        status: Callable[[Head | None], Put],
     ) -> None:
-        """Some of a long request is done; `status` says how much, given the list that tells the doors of it."""
-        head, listed = self._list_part(site, outcome.changes)
+        """Some of a long request is done; `status` says how much, given the list that tells the doors of it.
+
+        With the first step the audit says who asked: the others may never come.
+        """
+        head, listed = self._list_part(envelope.site, outcome.changes)
         put = status(head)
-        self._commit([*outcome.writes, put], {**reads, put.key: before}, listed)
+        begun = () if progress.rows_behind(before) else (audit.of_begun(envelope, content),)
+        known = {**reads, put.key: before, **{entry.key: None for entry in begun}}
+        self._commit([*outcome.writes, put, *begun], known, listed)
 
     def _list_part(self, site: str, changes: Sequence[Change]) -> tuple[Head | None, list[Any]]:
         return self._lists.writes(site, changes) if changes else (None, [])

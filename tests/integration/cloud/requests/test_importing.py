@@ -1,10 +1,18 @@
 """Imports of people on the real table: all, all that can be, or none, and again."""
 
+from typing import Any
+
 import pytest
 
+from cloud.adapters.entities import key_attributes
 from cloud.contract.checks import MAX_INT
+from cloud.domain import keys
+from cloud.domain.envelope import Envelope
+from cloud.domain.grants import GRANT_PREFIX, partition
 from cloud.domain.progress import MAX_PROBLEMS
-from tests.rigs.back_office import Office, card_id
+from cloud.handlers.writing import settler
+from cloud.requests.ending import refuse_unreadable
+from tests.rigs.back_office import Context, Office, card_id
 
 pytestmark = pytest.mark.system
 
@@ -75,3 +83,54 @@ def test_line_beyond_all_files_is_refused_and_the_highest_one_is_told(office: Of
     assert (status["status"], status["code"]) == ("rejected", "unreadable")
     status = office.do("people.import", {"rows": [{**bad, "line": MAX_INT}], "all_or_nothing": False})
     assert [each["line"] for each in status["problems"]] == [MAX_INT]
+
+
+class Hasty(Context):
+    """Time for the first step of an import that does not check its rows beforehand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = iter([60_000])
+
+    def get_remaining_time_in_millis(self) -> int:
+        return next(self.looks, 0)
+
+
+def delete(office: Office, key: keys.Key) -> None:
+    office.offices.dynamodb.delete_item(TableName=office.offices.table, Key=key_attributes(key))
+
+
+def begun(office: Office, **how: Any) -> Envelope:
+    """An import of which a step is carried out."""
+    envelope = office.ask("people.import", {"rows": rows(100), "all_or_nothing": False}, **how)
+    assert office.deliver(envelope, context=Hasty()) == [0]
+    assert [entry["outcome"] for entry in office.audit(envelope)] == ["processing"]
+    return envelope
+
+
+def test_import_that_is_found_unreadable_half_way_keeps_its_one_entry(office: Office) -> None:
+    """A later release may not read what an earlier one began: the audit says who asked, and how it ended."""
+    envelope = begun(office)
+    writer = settler(office.offices.environ(), office.offices.access, office.offices.dynamodb)
+    refuse_unreadable(office.entities, writer, office.site, envelope.id, "Of old.", lambda: None)
+    (entry,) = office.audit(envelope)
+    assert (entry["outcome"], entry["code"], entry["subject"]) == ("rejected", "unreadable", envelope.operator.subject)
+    assert office.status(envelope)["progress"]["done"] > 0
+
+
+def test_import_whose_role_is_found_to_have_ended_half_way_keeps_its_one_entry(office: Office) -> None:
+    """The end of a role may be carried out late: what is left of the import is refused."""
+    office.grant("op", "operator", "2026-01-01T00:00:00Z")
+    envelope = begun(office, subject="op", roles=["operator"])
+    for grant in office.entities.query_all(None, partition("op"), prefix=f"{GRANT_PREFIX}{office.site}#"):
+        delete(office, (grant["pk"], grant["sk"]))
+    assert office.deliver(envelope) == []
+    assert [(entry["outcome"], entry["code"]) for entry in office.audit(envelope)] == [("rejected", "not_permitted")]
+
+
+def test_import_that_an_earlier_release_began_is_finished(office: Office) -> None:
+    """It has no entry until then."""
+    envelope = begun(office)
+    delete(office, keys.audit(office.site, envelope.at, envelope.id))
+    assert office.deliver(envelope) == []
+    assert [entry["outcome"] for entry in office.audit(envelope)] == ["done"]
