@@ -8,7 +8,7 @@ from cloud.api.call import Call, Operation
 from cloud.api.caller import sites_of
 from cloud.contract.itemcodec import instant_text
 from cloud.domain import keys
-from cloud.domain.keys import LISTING_INDEX
+from cloud.domain.keys import LISTING_INDEX, SITES
 from cloud.domain.outcome import Item
 from cloud.domain.roles import EVERY_SITE, roles_at
 
@@ -32,7 +32,7 @@ def list_sites(call: Call) -> answers.Answer:
     """The sites where any role holds now."""
     held = sites_of(call.grants, call.caller.groups, call.now_s)
     if EVERY_SITE in held:
-        items, following = call.page(LISTING_INDEX, "SITES")
+        items, following = call.page(LISTING_INDEX, SITES)
     else:
         found = call.backend.entities.get_many(keys.site(name) for name in sorted(held))
         items, following = [item for item in found.values() if item is not None], None

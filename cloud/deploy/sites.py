@@ -22,7 +22,6 @@ from cloud.domain import keys
 
 LIST_SIGN: Final = "list-sign"
 CARD_HASH: Final = "card-hash"
-_LISTING: Final = "SITES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +63,5 @@ def ensure_site(
         publisher = Publisher(store, key, clock=first.clock) if first.clock else Publisher(store, key)
         publisher.publish(first.items)
     # One that is there is the staff's by now.
-    fields = {"g2pk": _LISTING, "g2sk": site.id, "site": site.id, "name": site.name, "zone": site.zone}
+    fields = {"g2pk": keys.SITES, "g2sk": site.id, "site": site.id, "name": site.name, "zone": site.zone}
     NewItems(outputs["TableName"], access.dynamodb()).put(keys.site(site.id), fields)

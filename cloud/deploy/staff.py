@@ -1,25 +1,31 @@
 """Makes the first members of staff, who then make the others: a user of the pool, and a grant of a role; and ends it.
 
 Both are needed, and that is why this is here: whom the pool knows as an administrator may do nothing without a grant,
-and the only way to get one through the API is to be an administrator.
+and the only way to get one through the API is to be an administrator. The audit says so in the transaction of each
+grant and end; of a role that holds at every site, the audit of each site there is.
 """
 
 import secrets
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cloud.adapters.aws import AwsAccess, AwsError, aws_errors
 from cloud.adapters.entities import EntityStore
-from cloud.adapters.new_items import NewItems
 from cloud.adapters.transactions import commit, transact_items
 from cloud.contract.itemcodec import instant_text
+from cloud.domain import audit
+from cloud.domain.audit import DEPLOYMENT
+from cloud.domain.keys import LISTING_INDEX, SITES, Key
 from cloud.domain.outcome import Put
-from cloud.domain.roles import Role
+from cloud.domain.payloads import RequestType
+from cloud.domain.roles import EVERY_SITE, Role
 from cloud.domain.rules.entities import StaffRole
+from cloud.domain.times import moment_text
 from cloud.errors import DeployError
 
-GRANTED_BY = "deployment"
+GRANTED_BY = DEPLOYMENT
 """Instead of the administrator who granted it."""
 
 
@@ -84,13 +90,15 @@ def end_role(access: AwsAccess, outputs: Mapping[str, str], name: str, role: Rol
         user = access.cognito().admin_get_user(UserPoolId=outputs["PoolId"], Username=name)
     subject = next(each["Value"] for each in user["UserAttributes"] if each["Name"] == "sub")
     key = StaffRole.key(site, f"{subject}#{_grant(role)}")
-    item = EntityStore(table, dynamodb).get(key)
+    store = EntityStore(table, dynamodb)
+    item = store.get(key)
     if item is None:
         raise DeployError(f"{name}: has no role {role.value} at {site} that `cardea cloud staff` gave")
     held, now = StaffRole.of(item), instant_text(int(time.time()))
     if held.valid_until is None or now < held.valid_until:
         ended = Put(key, replace(held, valid_until=now, ended_by=GRANTED_BY).fields(site))
-        commit(dynamodb, transact_items(table, [ended], {key: item}))
+        entries = _entries(store, RequestType.OPERATOR_END, held)
+        commit(dynamodb, transact_items(table, [ended, *entries], {key: item, **_new(entries)}))
     return subject
 
 
@@ -108,8 +116,31 @@ def _ensure_grant(access: AwsAccess, table: str, member: Member, subject: str) -
         valid_from=instant_text(int(time.time())),
         granted_by=GRANTED_BY,
     )
+    key, dynamodb = grant.key(member.site, grant.id), access.dynamodb()
+    store = EntityStore(table, dynamodb)
     # One that is there may have been ended since: a deployment does not bring back what an administrator took away.
-    NewItems(table, access.dynamodb()).put(grant.key(member.site, grant.id), grant.fields(member.site))
+    if store.get(key) is None:
+        entries = _entries(store, RequestType.OPERATOR_GRANT, grant)
+        put = Put(key, grant.fields(member.site))
+        commit(dynamodb, transact_items(table, [put, *entries], {key: None, **_new(entries)}))
+
+
+def _entries(store: EntityStore, action: RequestType, role: StaffRole) -> list[Put]:
+    """What the audit tells of a grant or an end, at each site where the role holds.
+
+    For every site, one entry lies also where no site's audit looks: there may be no site yet.
+    """
+    summary = {"grant": role.grant, "subject": role.subject, "role": role.role.value}
+    sites = [role.site]
+    if role.site == EVERY_SITE:
+        summary["site"] = EVERY_SITE
+        sites += [str(item["site"]) for item in store.query_all(LISTING_INDEX, SITES)]
+    at, identifier = moment_text(time.time()), str(uuid.uuid4())
+    return [audit.of_deployment(site, at, identifier, action, summary) for site in sites]
+
+
+def _new(puts: Iterable[Put]) -> dict[Key, None]:
+    return dict.fromkeys(put.key for put in puts)
 
 
 def _grant(role: Role) -> str:

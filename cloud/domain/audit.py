@@ -12,10 +12,13 @@ from cloud.domain.envelope import Envelope
 from cloud.domain.fields import Fields
 from cloud.domain.keys import audit as audit_key
 from cloud.domain.outcome import Item, Put, Rejected
+from cloud.domain.payloads import RequestType
 from cloud.domain.progress import UNREADABLE, Status
 
 NOBODY = "unknown"
 """Instead of who asked, where what is stored does not tell."""
+DEPLOYMENT = "deployment"
+"""Instead of who asked, where nobody did: whoever deploys did it."""
 
 
 def of_begun(envelope: Envelope, content: Fields) -> Put:
@@ -32,6 +35,22 @@ def of_rejected(envelope: Envelope, content: Fields, finished_at: str, why: Reje
     """The entry of one that was not."""
     refusal = {"outcome": "rejected", "finished_at": finished_at, "code": why.code, "detail": why.detail}
     return _entry(envelope, content, refusal)
+
+
+def of_deployment(site: str, at: str, identifier: str, action: RequestType, summary: Mapping[str, Any]) -> Put:
+    """The entry of what was done beside the API, by who has the account: no request tells of it."""
+    fields = {
+        "id": identifier,
+        "site": site,
+        "at": at,
+        "subject": DEPLOYMENT,
+        "name": DEPLOYMENT,
+        "action": action.value,
+        "outcome": Status.DONE.value,
+        "finished_at": at,
+        "summary": dict(summary),
+    }
+    return Put(audit_key(site, at, identifier), fields)
 
 
 def of_unreadable(before: Item | None, site: str, identifier: str, found_at: str, detail: str) -> Put:

@@ -15,6 +15,10 @@ OWNER_INDEX: Final = "gsi1"
 LISTING_INDEX: Final = "gsi2"
 
 
+SITES: Final = "SITES"
+"""Partition of the listing index that holds all sites."""
+
+
 def site(name: str) -> Key:
     """A site: its name and zone. Listed: SITES / site."""
     return f"SITE#{name}", ONLY

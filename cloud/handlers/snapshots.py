@@ -7,7 +7,7 @@ function is what spares the doors thousands of them, and the table the old ones.
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -17,12 +17,9 @@ from cloud.adapters.list_store import ListStore
 from cloud.adapters.publisher import SNAPSHOT_EVERY, Publisher
 from cloud.adapters.secrets import SiteSecrets
 from cloud.contract.errors import ContractError
-from cloud.domain.keys import LISTING_INDEX
+from cloud.domain.keys import LISTING_INDEX, SITES
 from cloud.errors import CloudError, Conflict
 from cloud.handlers.settings import variable
-
-_SITES: Final = "SITES"
-"""Partition of the index that lists all sites; the sort key is the site."""
 
 
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -47,7 +44,7 @@ def assemble(
 
     def function() -> dict[str, Any]:
         taken, failed = [], []
-        for item in entities.query_all(LISTING_INDEX, _SITES):
+        for item in entities.query_all(LISTING_INDEX, SITES):
             site = item["g2sk"]
             try:
                 if look_at(site):
