@@ -71,7 +71,8 @@ class Processor:
 
     def carry_out(self, envelope: Envelope, content: Fields) -> Report:
         """As `process`, for a request that was read and checked."""
-        # What was granted at an earlier time does not change any more: it is read once.
+        # Read once, although what held at an earlier time may still change: the end of a role that was asked for before
+        # this request may be carried out after it. No second look would see it either, if that comes later still.
         grants = self._entities.query_all(None, partition(envelope.operator.subject), prefix=GRANT_PREFIX)
         envelope = as_permitted(envelope, grants)
         if isinstance(content, ImportPeople):
