@@ -22,15 +22,13 @@ from agent.runtime.link import Link, LinkReport
 from agent.runtime.retry import Waits, attempts, failed_with
 from cloud.contract.errors import ContractError
 from cloud.contract.events import Event
-from cloud.contract.records import MAX_EVENTS, MAX_PACKED_BYTES, pack
+from cloud.contract.records import AT_RAW_BYTES, MAX_EVENTS, MAX_PACKED_BYTES, pack
 
 log = structlog.get_logger(__name__)
 
 REFUSED: Final = "uplink_refused"
 """Degraded reason: the stream refuses an event for good."""
-_AT_RAW_BYTES: Final = 40
-"""What a corrected event is longer than a stored one."""
-_MAX_BATCH_BYTES: Final = MAX_PACKED_BYTES - MAX_EVENTS * _AT_RAW_BYTES
+_MAX_BATCH_BYTES: Final = MAX_PACKED_BYTES - MAX_EVENTS * AT_RAW_BYTES
 _MAX_REFUSED: Final = 64
 """Refused events that are remembered; past that the oldest is forgotten and merely tried once more in between."""
 _ANSWERED: Final = (None, FailureKind.THROTTLED, FailureKind.POISON, FailureKind.MENDED)

@@ -22,7 +22,7 @@ from cloud.contract.records import Record
 from cloud.domain import keys
 from cloud.domain.alarms import Alarm, rejected_alarm
 from cloud.domain.gathering import Counts, Group, NewEvent, StreamName, gather, stream_names, to_compare
-from cloud.domain.intake import Arrival, Reason, Refused, event_fields, event_key, is_device, read_record
+from cloud.domain.intake import Arrival, Reason, Refusal, Refused, event_fields, event_key, is_device, read_record
 from cloud.domain.outcome import Item
 from cloud.domain.streams import Stream
 from cloud.domain.times import moment_s
@@ -59,7 +59,7 @@ class Taken:
 
 Devices = Mapping[str, Item]
 """Registered devices by name."""
-_RefusedOnes = Sequence[tuple[Arrival, Refused]]
+_RefusedOnes = Sequence[tuple[Arrival, Refusal]]
 
 
 class Consumption:
@@ -159,12 +159,12 @@ class Consumption:
         """Keep each record; one alarm for each device and reason, however many there are."""
         alarms: dict[tuple[str, Reason], Alarm] = {}
         kept: list[Rejected] = []
-        for arrival, error in refused:
-            kept_as = self._rejected.keep(arrival, error)
-            kept.append(Rejected(arrival.name, error.reason, kept_as))
+        for arrival, refusal in refused:
+            kept_as = self._rejected.keep(arrival, refusal)
+            kept.append(Rejected(arrival.name, refusal.reason, kept_as))
             site = devices[arrival.device]["site"] if arrival.device in devices else None
-            alarm = rejected_alarm(arrival.name, site, error.reason.value, arrival.arrived_at, kept_as)
-            alarms.setdefault((arrival.device, error.reason), alarm)
+            alarm = rejected_alarm(arrival.name, site, refusal.reason.value, arrival.arrived_at, kept_as)
+            alarms.setdefault((arrival.device, refusal.reason), alarm)
         self._alarms.tell(list(alarms.values()))
         taken.rejected += kept
         taken.counts.add(Counts(rejected=len(kept), alarms=len(alarms)))
@@ -173,12 +173,12 @@ class Consumption:
 
 def _sorted_out(arrivals: Iterable[Arrival], devices: Devices) -> tuple[Group, _RefusedOnes]:
     accepted: Group = []
-    refused: list[tuple[Arrival, Refused]] = []
+    refused: list[tuple[Arrival, Refusal]] = []
     for arrival in arrivals:
         try:
             accepted.append((arrival, _read(arrival, devices)))
         except Refused as error:
-            refused.append((arrival, error))
+            refused.append((arrival, error.refusal))
     return accepted, refused
 
 

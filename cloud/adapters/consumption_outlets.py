@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cloud.adapters.aws import aws_errors
 from cloud.contract.canonical import canonical_bytes
 from cloud.domain.alarms import Alarm
-from cloud.domain.intake import Arrival, Refused
+from cloud.domain.intake import Arrival, Refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,13 +21,13 @@ class RejectedRecords:
         self._bucket = bucket
         self._s3 = s3
 
-    def keep(self, arrival: Arrival, refused: Refused) -> str:
+    def keep(self, arrival: Arrival, refusal: Refusal) -> str:
         """Set a record aside, over itself if it was before; returns its name. Raises AwsError."""
         name = f"rejected/dt={arrival.arrived_at[:10]}/{arrival.name}.json"
         document = {
             "v": 1,
-            "reason": refused.reason.value,
-            "detail": str(refused),
+            "reason": refusal.reason.value,
+            "detail": refusal.detail,
             "arrived_at": arrival.arrived_at,
             "partition_key": arrival.device,
             "shard": arrival.shard,

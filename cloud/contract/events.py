@@ -183,9 +183,13 @@ _KNOWN: Final = frozenset({"v", "detail", "at_raw", *_TYPES})
 
 def parse_event(document: Any) -> Event:
     """Read one event; raises ContractError with the field at fault, UnknownVersionError for another `v` or type."""
+    return parse_sized_event(document)[0]
+
+
+def parse_sized_event(document: Any) -> tuple[Event, int]:
+    """As `parse_event`, with the size of the event's canonical bytes."""
     event = _typed(document)
-    check_event(event)
-    return event
+    return event, check_event(event)
 
 
 def read_event(data: bytes) -> Event:

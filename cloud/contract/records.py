@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cloud.contract.canonical import canonical_bytes, parse_canonical
 from cloud.contract.checks import check_version, is_whole
 from cloud.contract.errors import ContractError
-from cloud.contract.events import Event, check_event, parse_event
+from cloud.contract.events import Event, check_event, parse_sized_event
 from cloud.contract.inflating import inflate
 from cloud.contract.signing import sign_bytes, verify
 
@@ -19,8 +19,13 @@ MAX_EVENTS: Final = 200
 MAX_PACKED_BYTES: Final = 100_000
 """Of the events' canonical bytes: a tenth of the stream's default record limit of 1 MiB."""
 GZIP_ABOVE_BYTES: Final = 1024
-MAX_UNPACKED_BYTES: Final = 1 << 20
-"""A reader stops inflating here: a small record must not fill its memory."""
+AT_RAW_BYTES: Final = 40
+"""What a corrected event is longer by than the one that was journaled, which is what MAX_PACKED_BYTES counts."""
+_FRAME_BYTES: Final = 1024
+"""What stands around the events: their commas, a device's name, numbers of up to 16 digits and a signature are 500."""
+MAX_UNPACKED_BYTES: Final = MAX_PACKED_BYTES + MAX_EVENTS * AT_RAW_BYTES + _FRAME_BYTES
+"""A reader stops inflating here, where no record that `pack` makes gets to: strangers' bytes must not fill its memory,
+and JSON of this size may still become some 4 MB of objects."""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
@@ -100,9 +105,15 @@ def read_frame(frame: Frame, keys: Sequence[Ed25519PublicKey] | None) -> Record:
     raw = document.get("events")
     if not isinstance(raw, list) or not 1 <= len(raw) <= MAX_EVENTS:
         raise ContractError(f"record: events is not a list of 1 to {MAX_EVENTS}")
-    events = tuple(parse_event(item) for item in raw)
+    events, size = [], 0
+    for item in raw:
+        event, event_bytes = parse_sized_event(item)
+        events.append(event)
+        size += event_bytes
+    if size > MAX_PACKED_BYTES:
+        raise ContractError(f"record: {size} bytes of events, {MAX_PACKED_BYTES} fit")
     _check_run(events, document)
-    return Record(device=events[0].device, epoch=events[0].epoch, events=events)
+    return Record(device=events[0].device, epoch=events[0].epoch, events=tuple(events))
 
 
 def _framed(frame: dict[str, Any], body: bytes) -> bytes:

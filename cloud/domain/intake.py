@@ -46,12 +46,25 @@ class Reason(StrEnum):
     """Our own code failed on it: a defect."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a record is not taken: what may be kept of a Refused, whose traceback holds all that was made of it."""
+
+    reason: Reason
+    detail: str
+
+
 class Refused(Exception):  # noqa: N818 - named for what happened
     """A record is not taken, and never will be by trying again."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+    @property
+    def refusal(self) -> Refusal:
+        """Reason and text alone."""
+        return Refusal(self.reason, str(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import 
 from cloud.adapters.aws import AwsAccess
 from cloud.adapters.entities import EntityStore
 from cloud.adapters.registered import RegisteredDevices
-from cloud.contract.records import Frame, Record
+from cloud.contract.records import Record
 from cloud.domain.archive import to_lines
-from cloud.domain.intake import Reason, Refused, believed, is_device, opened
+from cloud.domain.intake import Reason, Refusal, Refused, believed, is_device, opened
 from cloud.domain.outcome import Item
 from cloud.domain.times import moment_text
 from cloud.handlers.counts import tell_counts
@@ -65,36 +65,40 @@ def _devices() -> RegisteredDevices:
     return RegisteredDevices(EntityStore(variable(os.environ, "TABLE"), AwsAccess().dynamodb()))
 
 
-def _read(records: Sequence[KinesisFirehoseRecord], find: Find) -> Iterator[Record | Refused]:
-    """What each record is, or why it is not believed; all devices are asked for at once."""
-    frames = [_opened(record) for record in records]
-    devices = find({frame.device for frame in frames if isinstance(frame, Frame) and is_device(frame.device)})
-    for frame in frames:
-        yield frame if isinstance(frame, Refused) else _believed(frame, devices)
+def _read(records: Sequence[KinesisFirehoseRecord], find: Find) -> Iterator[Record | Refusal]:
+    """What each record is, or why it is not believed; all devices are asked for at once.
+
+    Each is opened a second time for it: opened records of a whole delivery at once could fill the memory.
+    """
+    devices = find({name for name in map(_device, records) if is_device(name)})
+    for record in records:
+        yield _believed(record, devices)
 
 
-def _opened(record: KinesisFirehoseRecord) -> Frame | Refused:
+def _device(record: KinesisFirehoseRecord) -> str:
+    """Who a record claims to be from; empty when it names nobody or can't be opened."""
     try:
-        return opened(base64.b64decode(record.data))
-    except Refused as refused:
-        return refused
+        return opened(base64.b64decode(record.data)).device
+    except Refused:
+        return ""
 
 
-def _believed(frame: Frame, devices: Mapping[str, Item]) -> Record | Refused:
-    if frame.device not in devices:
-        return Refused(Reason.UNKNOWN_DEVICE, "the device is not registered")
+def _believed(record: KinesisFirehoseRecord, devices: Mapping[str, Item]) -> Record | Refusal:
     try:
+        frame = opened(base64.b64decode(record.data))
+        if frame.device not in devices:
+            return Refusal(Reason.UNKNOWN_DEVICE, "the device is not registered")
         return believed(frame, frame.device, devices[frame.device])
     except Refused as refused:
-        return refused
+        return refused.refusal
     except Exception as error:  # noqa: BLE001 - a stranger's bytes must not keep others' records out: reported as a fault
-        return Refused(Reason.FAULT, type(error).__name__)
+        return Refusal(Reason.FAULT, type(error).__name__)
 
 
 def _result(
-    record: KinesisFirehoseRecord, read: Record | Refused, room_bytes: int
+    record: KinesisFirehoseRecord, read: Record | Refusal, room_bytes: int
 ) -> KinesisFirehoseDataTransformationRecord:
-    if isinstance(read, Refused):
+    if isinstance(read, Refusal):
         logger.warning("record.not_archived", extra={"record": record.record_id, "reason": read.reason.value})
         return _failed(record)
     # Firehose gives milliseconds.

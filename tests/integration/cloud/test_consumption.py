@@ -15,6 +15,7 @@ from cloud.contract.signing import sign
 from cloud.domain import keys
 from cloud.domain.streams import Stream
 from cloud.local.server import LocalAws
+from tests.rigs.bombs import bomb, peak_mib
 from tests.rigs.consumption import FastPath, fast_path
 from tests.rigs.histories import Device
 from tests.rigs.journals import PACKED_BYTES, open_journal
@@ -244,6 +245,16 @@ def test_poison_in_the_batch_is_set_aside_and_the_rest_taken(path: FastPath, lob
     assert sorted(alarm["reason"] for alarm in alarms) == sorted(poison)
     assert {alarm["kind"] for alarm in alarms} == {"record.rejected"}
     assert all(alarm["kept_as"] in kept for alarm in alarms)
+
+
+def test_bombs_fill_no_memory_and_hold_up_no_record(path: FastPath, lobby: Device) -> None:
+    """Of a record that was refused only its bytes, the reason and its text are kept until it is set aside."""
+    lobby.many(1)
+    arrivals = [path.arrival(lobby, bomb("d-lobby")) for _ in range(100)] + [path.arrival(lobby, lobby.record())]
+    taken, mib = peak_mib(lambda: path.take(*arrivals))
+    assert (taken.first_left, taken.counts.events, taken.counts.rejected) == (None, 1, 100)
+    assert {rejected.reason.value for rejected in taken.rejected} == {"bad_signature"}
+    assert mib < 32
 
 
 def test_unknown_retired_and_impersonated_devices_are_not_believed(path: FastPath, lobby: Device) -> None:

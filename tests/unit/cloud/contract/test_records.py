@@ -199,6 +199,31 @@ def test_a_bomb_is_not_inflated() -> None:
         unpack(b'"' + b"x" * MAX_UNPACKED_BYTES + b'"', KEYS)
 
 
+def test_largest_record_that_a_controller_may_send_is_read() -> None:
+    """As many bytes of events as fit, all of them corrected, and the longest of names and numbers around them."""
+    name, epoch, start = "d" * 64, 2**53 - 1, 2**53 - MAX_EVENTS
+    at = "2026-03-01T08:00:00.000Z"
+    run = [
+        replace(event(start + place, device=name, epoch=epoch), at_raw=at, clock="unsynced")
+        for place in range(MAX_EVENTS)
+    ]
+    room = (MAX_PACKED_BYTES - sum(len(each.canonical()) for each in run)) // MAX_EVENTS
+    run = [replace(each, boot=each.boot + "b" * room) for each in run]
+    size = len(gzip.decompress(data := pack(run, KEY)))
+    assert unpack(data, KEYS).events == tuple(run)
+    assert MAX_PACKED_BYTES + 36 * MAX_EVENTS < size < MAX_UNPACKED_BYTES
+
+
+def test_record_with_more_than_a_controller_may_send_is_refused() -> None:
+    """Also where it is signed, and short enough to be opened."""
+    run = [event(seq, boot="b" * 1600) for seq in range(1, MAX_PACKED_BYTES // 1950 + 1)]
+    document = body(*run)
+    size = sum(len(each.canonical()) for each in run)
+    assert MAX_PACKED_BYTES < size < MAX_UNPACKED_BYTES - 1024
+    with pytest.raises(ContractError, match=f"{size} bytes of events, {MAX_PACKED_BYTES} fit"):
+        unpack(signed(document, sign), KEYS)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -14,6 +14,7 @@ from cloud.adapters.aws import AwsError
 from cloud.domain.outcome import Item
 from cloud.domain.times import moment_s
 from cloud.handlers import transform
+from tests.rigs.bombs import bomb, peak_mib
 from tests.rigs.histories import Device
 from tests.rigs.wire import KEY, OTHER_KEY
 
@@ -113,6 +114,15 @@ def test_what_no_registered_controller_signed_is_no_line(made: Device, why: str,
     assert [record["result"] for record in records] == ["ProcessingFailed", "Ok"]
     assert b64decode(records[0]["data"]) == forged
     assert f'"reason":"{why}"' in log.getvalue()
+
+
+def test_bombs_fill_no_memory_and_keep_no_record_out(log: io.StringIO) -> None:
+    """However many strangers' records are opened, what was made of one is gone before the next."""
+    bombs = [bomb("d-hq")] * 100
+    records, mib = peak_mib(lambda: answered(*bombs, device("hq", 1).record()))
+    assert [record["result"] for record in records] == ["ProcessingFailed"] * 100 + ["Ok"]
+    assert log.getvalue().count('"reason":"bad_signature"') == 100
+    assert mib < 32
 
 
 def test_event_about_a_door_of_others_is_no_line() -> None:
