@@ -123,6 +123,15 @@ class EntityStore:
             items += more
         return items
 
+    def query_last(self, partition: str, prefix: str, at_most: int) -> list[Item]:
+        """The highest of what begins with the prefix in the table itself, highest first."""
+        items, start = self.query(None, partition, prefix=prefix, limit=at_most, forward=False)
+        while start is not None and len(items) < at_most:
+            limit = at_most - len(items)
+            more, start = self.query(None, partition, prefix=prefix, start=start, limit=limit, forward=False)
+            items += more
+        return items
+
     def count(self, index: str | None, partition: str) -> int:
         """How many items a partition holds; the service reads all of them for it."""
         with aws_errors():

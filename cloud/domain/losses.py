@@ -51,15 +51,38 @@ def united(losses: Iterable[Explained]) -> tuple[Explained, ...]:
 
 def without(part: Part, losses: Iterable[Explained]) -> list[Part]:
     """What is left of a part, lowest first, after losses of its epoch."""
-    left = [part]
-    for loss in losses:
-        left = [
-            rest
-            for first, last in left
-            for rest in ((first, min(last, loss.first - 1)), (max(first, loss.last + 1), last))
-            if rest[0] <= rest[1]
-        ]
-    return left
+    left: list[Part] = []
+    at, last = part
+    for loss in sorted(losses, key=_first):
+        if loss.first > at:
+            left.append((at, min(last, loss.first - 1)))
+        at = max(at, loss.last + 1)
+        if at > last:
+            return left
+    return [*left, (at, last)]
+
+
+class Explanations:
+    """All that one device said of its losses, by epoch: made once, so that each hole only meets those of its own.
+
+    Args:
+        losses: What it named.
+        lost_before: What is missing of the epochs below this one is known to be lost.
+    """
+
+    def __init__(self, losses: Iterable[Explained], lost_before: int) -> None:
+        self._lost_before = lost_before
+        self._by_epoch: dict[int, list[Explained]] = {}
+        for loss in sorted(losses, key=_first):
+            self._by_epoch.setdefault(loss.epoch, []).append(loss)
+
+    def left_of(self, epoch: int, part: Part) -> list[Part]:
+        """What of a part of this epoch nobody explains, lowest first."""
+        return [] if epoch < self._lost_before else without(part, self._by_epoch.get(epoch, ()))
+
+
+def _first(loss: Explained) -> int:
+    return loss.first
 
 
 def _is_place(value: object) -> TypeGuard[int]:

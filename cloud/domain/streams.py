@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, Final, Self
 
 from cloud.contract.events import GENESIS, Event, EventType
-from cloud.domain.losses import Explained, explained_by, united, without
+from cloud.domain.losses import Explained, Explanations, explained_by, united
 from cloud.domain.times import moment_s
 
 MAX_RUNS: Final = 128
@@ -162,11 +162,13 @@ def merge(stream: Stream, events: Sequence[Event], arrived_at: str) -> Merged:
 
 def unexplained(epoch: int, hole: Hole, streams: Iterable[Stream]) -> list[tuple[int, int]]:
     """What is left of a hole of this epoch after all that the device's streams explain."""
-    known = list(streams)
-    if any(stream.after_loss and stream.epoch > epoch for stream in known):
-        return []
-    return without(
-        (hole.first, hole.last), [loss for stream in known for loss in stream.explained if loss.epoch == epoch]
+    return _explanations(list(streams)).left_of(epoch, (hole.first, hole.last))
+
+
+def _explanations(streams: Sequence[Stream]) -> Explanations:
+    return Explanations(
+        [loss for stream in streams for loss in stream.explained],
+        max((stream.epoch for stream in streams if stream.after_loss), default=0),
     )
 
 
@@ -177,12 +179,14 @@ def overdue(streams: Sequence[Stream], wait_s: float) -> list[tuple[Stream, Hole
     A hole must be there for so long while the controller delivers: one that is cut off is not missing anything yet.
     """
     found = []
+    explanations = _explanations(streams)
     newest = max((stream.arrived_at for stream in streams), default="")
+    newest_s = moment_s(newest) if newest else 0.0
     for stream in streams:
         for hole in stream.holes:
             if not hole.settled:
-                parts = unexplained(stream.epoch, hole, streams)
-                if not parts or moment_s(newest) - moment_s(hole.since) >= wait_s:
+                parts = explanations.left_of(stream.epoch, (hole.first, hole.last))
+                if not parts or newest_s - moment_s(hole.since) >= wait_s:
                     found.append((stream, hole, parts))
     return found
 

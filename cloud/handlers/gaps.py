@@ -12,12 +12,14 @@ from cloud.adapters.consumption_gaps import GapWatch
 from cloud.adapters.consumption_outlets import AlarmTopic
 from cloud.adapters.consumption_store import ConsumptionStore
 from cloud.adapters.entities import EntityStore
+from cloud.errors import CloudError
 from cloud.handlers.counts import tell_counts
 from cloud.handlers.settings import variable
 
 
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
-    """What was found. A fault of the account is an error of this function; the next minute tries again."""
+    """What was found. A fault of the account is an error of this function, once all devices were looked at that could
+    be; the next minute tries again."""
     return _function()()
 
 
@@ -42,9 +44,17 @@ def assemble(environ: Mapping[str, str], access: AwsAccess) -> Callable[[], dict
             "devices_with_holes": watched.devices,
             "gaps_found": watched.told,
             "gaps_explained": watched.explained,
+            "devices_crowded": len(watched.crowded),
+            "devices_failed": len(watched.failed),
         }
+        for device in watched.crowded:
+            logger.warning("device.crowded", extra={"device": device})
+        for device, cause in watched.failed:
+            logger.error("device.failed", extra={"device": device, "cause": cause})
         logger.info("gaps.looked_for", extra=counts)
         tell_counts(environment, counts)
+        if watched.failed:
+            raise CloudError(f"{len(watched.failed)} devices could not be looked at")
         return counts
 
     return function

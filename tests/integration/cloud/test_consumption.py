@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from cloud.adapters.consumption_gaps import MAX_SETTLED, MAX_STREAMS, Watched
 from cloud.contract.canonical import canonical_bytes
 from cloud.contract.events import EventType, parse_event
 from cloud.contract.records import MAX_UNPACKED_BYTES, pack, unpack
 from cloud.contract.signing import sign
 from cloud.domain import keys
-from cloud.domain.streams import Stream
+from cloud.domain.streams import Stream, merge
+from cloud.domain.times import moment_text
+from cloud.errors import CloudError
+from cloud.handlers import gaps
 from cloud.local.server import LocalAws
 from tests.rigs.bombs import bomb, peak_mib
 from tests.rigs.consumption import FastPath, fast_path
@@ -394,6 +398,43 @@ def test_outage_beyond_the_bounds_of_a_real_journal_is_explained_by_it(path: Fas
     assert sum(hole.last - hole.first + 1 for hole in holes) == run[-1].seq - sent - len(run) > 200
     assert path.watch().look().told == 0
     assert {alarm["type"] for alarm in path.alarms()} == {"journal.gap"}
+
+
+def test_made_up_epochs_of_one_controller_hide_no_gap_of_another(path: FastPath) -> None:
+    """Whoever has its key can leave a hole in as many epochs as they like: a look takes a part of them, and goes on."""
+    count = 2 * MAX_STREAMS
+    for epoch in range(1, count + 1):
+        leave_a_hole(path, Device("d-a", epoch=epoch))
+    leave_a_hole(path, Device("d-b"))
+    for name in ("d-a", "d-b"):
+        path.register(Device(name))
+    for look in range(1, 4):
+        watched = path.watch().look()
+        assert (watched.devices, watched.told) == ((2, MAX_SETTLED + 1) if look == 1 else (1, MAX_SETTLED))
+        assert (watched.crowded, watched.failed) == (("d-a",), ())
+        told = [(alarm["device"], alarm["epoch"]) for alarm in path.alarms()]
+        assert ("d-b", 1) in told
+        assert len(set(told)) == look * MAX_SETTLED + 1
+
+
+def test_device_that_can_not_be_looked_at_hides_no_gap_of_another(path: FastPath) -> None:
+    """Its item was broken by hand: that is an error, and all others were looked at before."""
+    for name in ("d-a", "d-b"):
+        leave_a_hole(path, path.register(Device(name)))
+    path.put(keys.device("d-a"), device="d-a")
+    with pytest.raises(CloudError, match="1 devices could not be looked at"):
+        gaps.assemble(path.variables, path.access)()
+    assert [alarm["device"] for alarm in path.alarms()] == ["d-b"]
+    assert path.watch().look() == Watched(failed=(("d-a", "KeyError"),))
+
+
+def leave_a_hole(path: FastPath, device: Device) -> None:
+    """As the consumer notes it: the first event of the device's epoch is missing, and later ones came long after."""
+    device.many(3)
+    stream = Stream(device.name, device.epoch)
+    for seq, after_s in ((2, 0), (3, 1000)):
+        stream = merge(stream, device.run(seq, seq), moment_text(device.start_s + after_s)).stream
+    path.put(keys.stream(device.name, device.epoch), **stream.fields())
 
 
 def test_loss_that_a_later_epoch_explains_is_settled_silently(path: FastPath, lobby: Device) -> None:

@@ -238,7 +238,7 @@ def test_functions_find_their_place_by_their_variables(
     put(source, lobby, lobby.record(2, 2), b"poison")
     source.poll()
     assert len(path.usage("ada")) == 1
-    assert gaps.handler({}, None) == {"devices_with_holes": 1, "gaps_found": 0, "gaps_explained": 0}
+    assert {name: count for name, count in gaps.handler({}, None).items() if count} == {"devices_with_holes": 1}
     metrics = [json.loads(line) for line in capfd.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
     (counted,) = (line for line in metrics if "events" in line)
     assert (counted["environment"], counted["events"], counted["holes"]) == ("test", [1.0], [1.0])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.contract.events import EventType
-from cloud.domain.losses import MAX_EXPLAINED, Explained, explained_by, united, without
+from cloud.domain.losses import MAX_EXPLAINED, Explained, Explanations, explained_by, united, without
 from tests.rigs.histories import Device
 
 AT = "2026-03-01T09:00:00.000Z"
@@ -22,6 +22,12 @@ def test_what_is_left_is_exactly_what_no_loss_names(first: int, more: int, losse
     for told in (losses, united(losses)):
         parts = without((first, first + more), told)
         assert [place for start, end in parts for place in range(start, end + 1)] == expected
+
+
+def test_losses_of_other_epochs_explain_nothing() -> None:
+    """A hole is held against what was said of its own epoch, and against a journal that was set aside later."""
+    told = Explanations([Explained(3, 7, 8), Explained(4, 1, 9), Explained(3, 1, 2)], lost_before=3)
+    assert [told.left_of(epoch, (1, 9)) for epoch in (2, 3, 4, 5)] == [[], [(3, 6), (9, 9)], [], [(1, 9)]]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ TABLE = {
     "api.yaml:ChangeRole": "GetItem PutItem Query",
     "archive.yaml:TransformRole": "BatchGetItem",
     "fastpath.yaml:ConsumerRole": "BatchGetItem BatchWriteItem GetItem PutItem UpdateItem",
-    "fastpath.yaml:GapsRole": "GetItem PutItem Query",
+    "fastpath.yaml:GapsRole": "BatchGetItem GetItem PutItem Query",
     "fastpath.yaml:SnapshotsRole": "BatchWriteItem GetItem PutItem Query",
     "requests.yaml:RouterRole": "GetItem PutItem",
     "processor.yaml:ProcessorRole": "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem",
