@@ -21,7 +21,7 @@ from cloud.adapters.entities import EntityStore
 from cloud.contract.records import Record
 from cloud.domain import keys
 from cloud.domain.alarms import Alarm, rejected_alarm
-from cloud.domain.gathering import Counts, Group, NewEvent, StreamName, gather, stream_names, to_compare
+from cloud.domain.gathering import Counts, Group, NewEvent, StreamName, compare, gather, stream_names, to_compare
 from cloud.domain.intake import Arrival, Reason, Refusal, Refused, event_fields, event_key, is_device, read_record
 from cloud.domain.outcome import Item
 from cloud.domain.streams import Stream
@@ -120,16 +120,20 @@ class Consumption:
         items = self._entities.get_many(keys.stream(*name) for name in names)
         before = {name: Stream.read(*name, items[keys.stream(*name)]) for name in names}
         gathered = gather(before, group, self._others(to_compare(before, group)))
+        places = self._entities.get_many(event_key(event) for event, _ in gathered.doubtful)
+        compared = compare(gathered.doubtful, places)
         self._put_events(gathered.new, calls)
-        self._presence.move(gathered.new, calls)
+        calls.each(self._put_absent, compared.absent)
+        self._presence.move((*gathered.new, *compared.absent, *compared.known), calls)
         self._seen(devices, group, calls)
-        self._alarms.tell(gathered.alarms)
+        self._alarms.tell([*gathered.alarms, *compared.alarms])
 
         def note(name: StreamName) -> None:
             key = keys.stream(*name)
             self._store.put_unchanged(key, gathered.streams[name].fields(), items[key])
 
         calls.each(note, [name for name in names if gathered.streams[name] != before[name]])
+        gathered.counts.add(compared.counts)
         return gathered.counts
 
     def _others(self, held: Mapping[StreamName, NewEvent]) -> dict[StreamName, NewEvent]:
@@ -144,6 +148,10 @@ class Consumption:
     def _put_events(self, new: Iterable[NewEvent], calls: Calls) -> None:
         items = {event_key(event): event_fields(event, arrived_at, self._keep_days) for event, arrived_at in new}
         calls.each(self._store.put_events, in_batches(items))
+
+    def _put_absent(self, new: NewEvent) -> None:
+        event, arrived_at = new
+        self._store.put_absent(event_key(event), event_fields(event, arrived_at, self._keep_days))
 
     def _seen(self, devices: Devices, group: Group, calls: Calls) -> None:
         newest: dict[str, str] = {}

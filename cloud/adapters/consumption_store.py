@@ -36,6 +36,20 @@ class ConsumptionStore:
         ]
         self._write(requests)
 
+    def put_absent(self, key: Key, fields: Mapping[str, Any]) -> None:
+        """Write an event where nothing lies; raises Conflict when something does."""
+        try:
+            with aws_errors():
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item={**key_attributes(key), **to_attributes(fields)},
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+        except AwsError as error:
+            if error.code == "ConditionalCheckFailedException":
+                raise Conflict(f"{key[1].partition('#')[0]}: somebody else wrote in between") from error
+            raise
+
     def put_unchanged(self, key: Key, fields: Mapping[str, Any], before: Item | None) -> None:
         """Put an item in the place of the one that was read (None: there was none); raises Conflict if it changed."""
         try:

@@ -5,8 +5,8 @@ arrived is kept as runs of consecutive events; between two runs, and before the 
 `prev` of its first event and the hash of its last, so that the chain is checked also where two records meet.
 
 The bound is MAX_RUNS runs. When there is one too many, the hole that lies lowest is given up: its two neighbours become
-one run, what lies below its end is from then on written whenever it comes (again, perhaps, which changes nothing), and
-it is a finding, so a person hears of it.
+one run, what lies below its end is from then on looked for in the table whenever it comes, and it is a finding, so a
+person hears of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -130,7 +130,7 @@ class Merged:
 
     stream: Stream
     new: tuple[Event, ...]
-    """Events that had not arrived, as far as is known."""
+    """Events that had not arrived, as far as is known: of those up to the floor of the stream before, nothing is."""
     findings: tuple[Finding, ...]
     opened_hole: bool
     """It came before others that lie below it."""
@@ -211,7 +211,8 @@ def held_before(stream: Stream, events: Iterable[Event]) -> Event | None:
 def rewound(stream: Stream) -> Stream:
     """The stream of a device that uses its places a second time: a controller that was set back to an old copy.
 
-    What has its place among the known ones is from then on taken for new, so that nothing of it is lost.
+    What has its place among the known ones may be new from then on: it is looked for in the table, so that nothing of
+    it is lost and nothing that lies there is written over.
     """
     return replace(stream, floor=stream.runs[-1].last) if stream.runs else stream
 

@@ -5,6 +5,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from cloud.errors import CloudError
 from cloud.handlers import gaps
 from cloud.local.server import LocalAws
 from tests.rigs.bombs import bomb, peak_mib
+from tests.rigs.broken_calls import Breaker, BrokenAccess
 from tests.rigs.consumption import FastPath, fast_path
 from tests.rigs.histories import Device
 from tests.rigs.journals import PACKED_BYTES, open_journal
@@ -306,6 +308,55 @@ def test_controller_that_was_set_back_to_an_old_copy_loses_no_event(path: FastPa
     assert path.occupancy() == ["ada", "bob", "eve"]
     assert len(path.door_events()) == 23
     assert [(alarm["kind"], alarm["seq"]) for alarm in path.alarms()] == [("stream.chain_broken", 6)]
+
+
+def test_no_event_is_written_over_after_an_alarm(path: FastPath, lobby: Device) -> None:
+    """A thief's controller was heard of once; then it tells an old event anew, and an honest copy comes again."""
+    for person in ("ada", "bob", "eve"):
+        lobby.grant(person)
+    restored = Device("d-lobby", events=lobby.run(1, 2), start_s=lobby.start_s + 500)
+    restored.grant("eve")
+    path.take(path.arrival(lobby, lobby.record()))
+    path.take(path.arrival(restored, restored.record(3, 3), after_s=600))
+    before = path.dump()
+    forged = Device("d-lobby", events=[replace(lobby.events[0], person="mallory")])
+    for _ in range(2):
+        taken = path.take(path.arrival(forged, forged.record(), after_s=90_000))
+        assert (taken.counts.events, taken.counts.chain_breaks, taken.first_left) == (0, 1, None)
+    again = path.take(path.arrival(lobby, lobby.record(), after_s=90_000))
+    assert (again.counts.events, again.counts.duplicates) == (0, 3)
+    changed = {key for key, item in path.dump().items() if before.get(key) != item}
+    assert {key[1].partition("#")[0] for key in changed} == {"STREAM", "-"}
+    assert path.presence("mallory") is None
+    assert [alarm["seq"] for alarm in path.alarms()] == [3, 1, 1]
+
+
+def test_event_that_others_wrote_in_between_is_compared_once_more(path: FastPath, lobby: Device) -> None:
+    """Below a floor nothing is written over that came after it was looked for."""
+    lobby.many(3)
+    path.take(path.arrival(lobby, lobby.record(3, 3)))
+    restored = Device("d-lobby", events=lobby.run(1, 2), start_s=lobby.start_s + 500)
+    restored.add()
+    path.take(path.arrival(restored, restored.record(3, 3), after_s=600))
+    mine, others = path.arrival(lobby, lobby.record(1, 1), after_s=700), path.arrival(lobby, lobby.record(1, 1))
+    raced = [others]
+
+    def race(**_: Any) -> None:
+        if raced:
+            path.take(raced.pop())
+
+    class Slow(BrokenAccess):
+        def dynamodb(self) -> Any:
+            client = super().dynamodb()
+            client.meta.events.register("before-call.dynamodb.PutItem", race)
+            return client
+
+    taken = path.consumption(Slow(path.access, Breaker())).take([mine])
+    assert (taken.first_left, taken.counts.events, taken.counts.duplicates) == (None, 0, 1)
+    stored = path.entities.query_all(None, "DOOR#hq#lobby")
+    assert [item["arrived_at"] for item in stored if parse_event(json.loads(item["event"])).seq == 1] == [
+        others.arrived_at
+    ]
 
 
 def test_time_that_was_corrected_since_makes_no_other_event(path: FastPath, lobby: Device) -> None:

@@ -1,5 +1,6 @@
 """What groups of records come to: one outcome, however the histories of several devices are split and mixed."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,13 +11,15 @@ from hypothesis import strategies as st
 from cloud.contract.events import Event, EventType
 from cloud.contract.records import Record
 from cloud.domain.delays import Delay
-from cloud.domain.gathering import Group, StreamName, gather, stream_names, to_compare
+from cloud.domain.gathering import Group, StreamName, compare, gather, stream_names, to_compare
 from cloud.domain.intake import Arrival, Passage, Side, concerns_presence, event_key, movement
+from cloud.domain.keys import Key
 from cloud.domain.presence import merged
-from cloud.domain.streams import Stream
+from cloud.domain.streams import Stream, rewound
 from tests.rigs.histories import Device
 
 AT = "2026-03-01T09:00:00.000Z"
+LATER = "2026-03-03T09:00:00.000Z"
 SIDES = Passage(Side("hall", "main"), Side())
 MOVES = (EventType.ACCESS_GRANTED, EventType.ACCESS_NOT_TAKEN, EventType.DOOR_OPENED, EventType.DOOR_FORCED)
 
@@ -26,20 +29,26 @@ class Memory:
     """What the table would hold."""
 
     streams: dict[StreamName, Stream] = field(default_factory=dict)
-    events: dict[tuple[str, str], Event] = field(default_factory=dict)
+    events: dict[Key, dict[str, Any]] = field(default_factory=dict)
     presence: dict[str, dict[str, Any]] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
 
     def take(self, group: Group) -> None:
         before = {name: self.streams.get(name, Stream(*name)) for name in stream_names(group)}
         gathered = gather(before, group)
-        for event, arrived_at in gathered.new:
-            self.events[event_key(event)] = event
+        compared = compare(gathered.doubtful, {event_key(event): self.lying(event) for event, _ in gathered.doubtful})
+        for event, arrived_at in (*gathered.new, *compared.absent):
+            assert self.lying(event) is None, "an event is written once"
+            self.events[event_key(event)] = {"event": event.wire().decode("utf-8"), "arrived_at": arrived_at}
+        for event, arrived_at in (*gathered.new, *compared.absent, *compared.known):
             if concerns_presence(event) and event.person and (fact := movement(event, arrived_at, SIDES)):
                 known = self.presence.get(event.person)
                 self.presence[event.person] = merged("hq", event.person, known, [fact])
-        self.alarms = sorted([*self.alarms, *(alarm.id for alarm in gathered.alarms)])
+        self.alarms = sorted([*self.alarms, *(alarm.id for alarm in (*gathered.alarms, *compared.alarms))])
         self.streams.update(gathered.streams)
+
+    def lying(self, event: Event) -> dict[str, Any] | None:
+        return self.events.get(event_key(event))
 
 
 @st.composite
@@ -57,10 +66,10 @@ def histories(draw: st.DrawFn) -> list[Device]:
     return devices
 
 
-def entry(events: Sequence[Event]) -> tuple[Arrival, Record]:
+def entry(events: Sequence[Event], at: str = AT) -> tuple[Arrival, Record]:
     name = f"{events[0].epoch}-{events[0].seq}-{len(events)}"
     record = Record(events[0].device, events[0].epoch, tuple(events))
-    return Arrival("shard", name, events[0].device, b"", AT), record
+    return Arrival("shard", name, events[0].device, b"", at), record
 
 
 @given(histories(), st.data())
@@ -80,6 +89,29 @@ def test_any_order_repetition_and_split_give_the_same(devices: list[Device], dat
         mixed.take(list(left[:size]))
         left = left[size:]
     assert mixed == straight
+
+
+@given(histories(), st.data())
+def test_what_comes_again_below_a_floor_changes_nothing_that_lies_there(
+    devices: list[Device], data: st.DataObject
+) -> None:
+    """Later, in any order, repetition and cut, and with other events in between: only what is missing is added."""
+    memory = Memory()
+    first = devices[0]
+    kept = [event for event in first.events if data.draw(st.booleans(), label=f"{event.seq} comes at first")]
+    memory.take([entry([event]) for event in kept] + [entry(device.events) for device in devices[1:]])
+    for name in memory.streams:
+        memory.streams[name] = rewound(memory.streams[name])
+    before = copy.deepcopy(memory.events)
+    records = [entry(first.run(*span), LATER) for span in data.draw(_spans(len(first.events)))]
+    forged = [replace(event, person="eve", direction="out") for event in kept]
+    records += [entry([event], LATER) for event in forged]
+    memory.take(data.draw(st.permutations(records)))
+    assert before.items() <= memory.events.items()
+    assert len(memory.events) == sum(len(device.events) for device in devices)
+    assert ("eve" in memory.presence) is False
+    told = {alarm for alarm in memory.alarms if alarm.startswith("stream.chain_broken/d-1/1/")}
+    assert bool(told) == bool(kept)
 
 
 def _spans(count: int) -> st.SearchStrategy[list[tuple[int, int]]]:
@@ -113,12 +145,28 @@ def test_only_what_was_taken_in_an_earlier_group_is_compared() -> None:
 
 
 def test_device_that_uses_places_twice_is_told_and_all_is_taken() -> None:
-    """What lies in the table is another event: from then on known places are taken for new."""
+    """What lies in the table is another event: from then on known places are looked for in the table."""
     device = Device("d-1")
     device.many(4)
     name = ("d-1", 1)
     before = gather({name: Stream(*name)}, [entry(device.events)]).streams
     gathered = gather(before, [entry(device.run(2, 3))], {name: (device.events[1], AT)})
     assert [alarm.id for alarm in gathered.alarms] == ["stream.chain_broken/d-1/1/2"]
-    assert [event.seq for event, _ in gathered.new] == [2, 3]
+    assert (gathered.new, [event.seq for event, _ in gathered.doubtful]) == ((), [2, 3])
     assert gather(gathered.streams, [entry(device.run(2, 3))]).alarms == ()
+
+
+def test_doubtful_event_is_new_known_or_another_than_lies_there() -> None:
+    """What came first stays, also within a group; of what is another one the first is told of."""
+    device = Device("d-1")
+    device.many(2)
+    alarming = device.add(EventType.DOOR_FORCED)
+    first, second, third = device.events
+    lying = {event_key(first): {"event": first.wire().decode("utf-8"), "arrived_at": AT}}
+    other = [replace(event, person="eve") for event in (second, first)]
+    found = compare([(event, LATER) for event in (first, second, *other, alarming, alarming)], lying)
+    assert found.absent == ((second, LATER), (third, LATER))
+    assert found.known == ((first, AT), (alarming, LATER))
+    assert [alarm.id for alarm in found.alarms] == ["stream.chain_broken/d-1/1/2", third.id, third.id]
+    assert (found.counts.events, found.counts.duplicates, found.counts.chain_breaks) == (2, 2, 2)
+    assert found.counts.late[Delay.OFFLINE] == 2
