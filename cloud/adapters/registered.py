@@ -1,4 +1,4 @@
-"""The registered controllers, remembered for a moment: for who checks records where nothing must be certain at once."""
+"""The registered controllers, remembered for a moment: for who checks records, and asks again before it refuses one."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,13 +22,13 @@ class RegisteredDevices:
         self._clock = clock
         self._known: dict[str, tuple[float, Item]] = {}
 
-    def find(self, names: Iterable[str]) -> Mapping[str, Item]:
-        """Those of the names that are registered, or were."""
+    def find(self, names: Iterable[str], *, fresh: bool = False) -> Mapping[str, Item]:
+        """Those of the names that are registered, or were a moment ago; `fresh`: that are now."""
         wanted, now = set(names), self._clock()
         if len(self._known) + len(wanted) > _MOST:
             self._known.clear()
         # Those that are not there are asked for each time: they may be registered at any moment.
-        unknown = [name for name in wanted if name not in self._known or self._known[name][0] <= now]
+        unknown = [name for name in wanted if fresh or name not in self._known or self._known[name][0] <= now]
         items = self._entities.get_many(keys.device(name) for name in unknown)
         for name in unknown:
             item = items[keys.device(name)]

@@ -6,9 +6,9 @@ who signed it, and what an auditor finds in the archive must be what doors sent.
 
 import base64
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes import KinesisFirehoseEvent
@@ -32,8 +32,14 @@ from cloud.handlers.settings import variable
 
 MAX_ANSWER_BYTES: Final = 5_000_000
 """A function answers with 6 MB at most, and base64 and the frame are part of that."""
-Find = Callable[[Iterable[str]], Mapping[str, Item]]
-"""Finds registered controllers by their names."""
+
+
+class Find(Protocol):
+    """Finds registered controllers by their names."""
+
+    def __call__(self, names: Iterable[str], *, fresh: bool = False) -> Mapping[str, Item]:
+        """Those that are registered, or were a moment ago; `fresh`: that are now. Raises CloudError."""
+
 
 logger = Logger(use_rfc3339=True, utc=True)
 
@@ -68,11 +74,21 @@ def _devices() -> RegisteredDevices:
 def _read(records: Sequence[KinesisFirehoseRecord], find: Find) -> Iterator[Record | Refusal]:
     """What each record is, or why it is not believed; all devices are asked for at once.
 
-    Each is opened a second time for it: opened records of a whole delivery at once could fill the memory.
+    Each is opened a second time for it: opened records of a whole delivery at once could fill the memory. A controller
+    may have got a key or a door a moment ago, so it is asked for anew before a record of it is refused: once for each,
+    since strangers can pose as any.
     """
-    devices = find({name for name in map(_device, records) if is_device(name)})
-    for record in records:
-        yield _believed(record, devices)
+    names = [_device(record) for record in records]
+    devices = dict(find({name for name in names if is_device(name)}))
+    remembered = set(devices)
+    for record, name in zip(records, names, strict=True):
+        read = _believed(record, devices)
+        if isinstance(read, Refusal) and name in remembered:
+            remembered.remove(name)
+            del devices[name]
+            devices.update(find([name], fresh=True))
+            read = _believed(record, devices)
+        yield read
 
 
 def _device(record: KinesisFirehoseRecord) -> str:

@@ -46,6 +46,19 @@ def test_registered_are_remembered_for_a_moment_and_others_never() -> None:
     assert devices.find(["a", "b"]) == {}
 
 
+def test_remembered_ones_are_read_again_when_asked_to() -> None:
+    """And remembered anew."""
+    table, now = Table(), [0.0]
+    devices = RegisteredDevices(cast("EntityStore", table), lambda: now[0])
+    table.items[keys.device("a")] = {"keys": ["old"]}
+    devices.find(["a"])
+    table.items[keys.device("a")], now[0] = {"keys": ["new"]}, KEEP_S / 2
+    assert devices.find(["a"], fresh=True) == {"a": {"keys": ["new"]}}
+    now[0] = KEEP_S
+    assert devices.find(["a"]) == {"a": {"keys": ["new"]}}
+    assert [asked for asked in table.asked if asked] == [[keys.device("a")]] * 2
+
+
 def test_table_that_can_not_be_read_is_no_answer() -> None:
     """Neither for one that is known no longer, nor for a new one."""
     table, now = Table(), [0.0]

@@ -5,12 +5,16 @@ import json
 import logging
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud.adapters.aws import AwsError
+from cloud.adapters.entities import EntityStore
+from cloud.adapters.registered import RegisteredDevices
+from cloud.domain import keys
+from cloud.domain.keys import Key
 from cloud.domain.outcome import Item
 from cloud.domain.times import moment_s
 from cloud.handlers import transform
@@ -41,7 +45,7 @@ def log() -> Iterator[io.StringIO]:
     handler.setStream(before)
 
 
-def find(names: Iterable[str]) -> Mapping[str, Item]:
+def find(names: Iterable[str], *, fresh: bool = False) -> Mapping[str, Item]:
     return {name: REGISTERED[name] for name in names if name in REGISTERED}
 
 
@@ -132,6 +136,55 @@ def test_event_about_a_door_of_others_is_no_line() -> None:
     assert [record["result"] for record in answered(made.record())] == ["ProcessingFailed"]
 
 
+def remembering(table: Mapping[str, Item]) -> tuple[RegisteredDevices, list[list[str]]]:
+    """The registered controllers as the function remembers them, and what it asks the table for."""
+    asked: list[list[str]] = []
+
+    class Table:
+        def get_many(self, wanted: Iterable[Key]) -> dict[Key, Item | None]:
+            asked.append(sorted(key[0].removeprefix("DEVICE#") for key in wanted))
+            return {keys.device(name): table.get(name) for name in asked[-1]}
+
+    return RegisteredDevices(cast("EntityStore", Table())), asked
+
+
+def test_keys_and_doors_count_as_soon_as_they_are_registered() -> None:
+    """What is remembered of a controller takes no record out of the archive for good."""
+    table: dict[str, Item] = {"d-hq": dict(REGISTERED["d-hq"]), "d-lab": REGISTERED["d-lab"]}
+    devices, asked = remembering(table)
+    transform.transformed(delivered(device("hq", 1).record()), "test", devices.find)
+    key = OTHER_KEY.public_key().public_bytes_raw().hex()
+    table["d-hq"] = {**REGISTERED["d-hq"], "keys": [*REGISTERED["d-hq"]["keys"], key], "doors": ["lobby", "vault"]}
+    vault = Device("d-hq", "hq")
+    vault.add(door="vault")
+    batch = [device("hq", 1, key=OTHER_KEY).record(), device("lab", 1).record(), vault.record()]
+    answer = transform.transformed(delivered(*batch), "test", devices.find)
+    assert [record["result"] for record in answer["records"]] == ["Ok"] * 3
+    assert asked == [["d-hq"], ["d-lab"], ["d-hq"]]
+
+
+def test_strangers_make_nobody_read_without_end() -> None:
+    """Once for each controller that they pose as, and delivery."""
+    table: dict[str, Item] = {**REGISTERED}
+    devices, asked = remembering(table)
+    forged = [device("hq", 1, key=OTHER_KEY).record(), device("lab", 1, key=OTHER_KEY).record()]
+    answer = transform.transformed(delivered(*forged * 20, device("hq", 1).record()), "test", devices.find)
+    assert [record["result"] for record in answer["records"]] == ["ProcessingFailed"] * 40 + ["Ok"]
+    assert asked == [["d-hq", "d-lab"], ["d-hq"], ["d-lab"]]
+
+
+def test_controller_that_is_registered_no_longer_is_unknown(log: io.StringIO) -> None:
+    """Once it was asked for anew, what was remembered of it counts no more."""
+    table: dict[str, Item] = {"d-hq": REGISTERED["d-hq"]}
+    devices, _ = remembering(table)
+    transform.transformed(delivered(device("hq", 1).record()), "test", devices.find)
+    table.clear()
+    batch = [device("hq", 1, key=OTHER_KEY).record(), device("hq", 1).record()]
+    answer = transform.transformed(delivered(*batch), "test", devices.find)
+    assert [record["result"] for record in answer["records"]] == ["ProcessingFailed"] * 2
+    assert log.getvalue().count('"reason":"unknown_device"') == 2
+
+
 def test_fault_of_our_own_costs_one_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its neighbours are archived all the same."""
     monkeypatch.setitem(REGISTERED, "d-lab", {**REGISTERED["d-lab"], "keys": ["no key"]})
@@ -142,7 +195,7 @@ def test_fault_of_our_own_costs_one_record(monkeypatch: pytest.MonkeyPatch) -> N
 def test_table_that_can_not_be_read_stops_the_delivery() -> None:
     """So that the service tries again: no record is taken for one of nobody."""
 
-    def refuses(_: Iterable[str]) -> Mapping[str, Item]:
+    def refuses(names: Iterable[str], *, fresh: bool = False) -> Mapping[str, Item]:
         raise AwsError("throttled", "ThrottlingException")
 
     with pytest.raises(AwsError):
