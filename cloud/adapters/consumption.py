@@ -14,7 +14,7 @@ from typing import Final
 
 from cloud.adapters.aws import AwsError
 from cloud.adapters.consumption_calls import Calls, again_on_conflict
-from cloud.adapters.consumption_outlets import AlarmTopic, RejectedRecords
+from cloud.adapters.consumption_outlets import AlarmTopic, RejectedRecords, place_of
 from cloud.adapters.consumption_presence import PresenceWriter
 from cloud.adapters.consumption_store import ConsumptionStore, in_batches
 from cloud.adapters.entities import EntityStore
@@ -164,18 +164,24 @@ class Consumption:
         calls.each(see, [name for name, at in newest.items() if _is_news(devices[name].get("last_seen"), at)])
 
     def _set_aside(self, devices: Devices, refused: _RefusedOnes, taken: Taken) -> None:
-        """Keep each record; one alarm for each device and reason, however many there are."""
+        """Keep each record; one alarm for each device and reason, however many there are.
+
+        Records of a week come again when the consumer is deployed anew: those that were kept are no news. What lies in
+        the bucket was told of, so people are told first: a crash in between tells once more.
+        """
+        known = self._rejected.known(arrival for arrival, _ in refused)
+        new = [(arrival, refusal) for arrival, refusal in refused if arrival.name not in known]
         alarms: dict[tuple[str, Reason], Alarm] = {}
-        kept: list[Rejected] = []
-        for arrival, refusal in refused:
-            kept_as = self._rejected.keep(arrival, refusal)
-            kept.append(Rejected(arrival.name, refusal.reason, kept_as))
+        for arrival, refusal in new:
             site = devices[arrival.device]["site"] if arrival.device in devices else None
-            alarm = rejected_alarm(arrival.name, site, refusal.reason.value, arrival.arrived_at, kept_as)
+            alarm = rejected_alarm(arrival.name, site, refusal.reason.value, arrival.arrived_at, place_of(arrival))
             alarms.setdefault((arrival.device, refusal.reason), alarm)
         self._alarms.tell(list(alarms.values()))
-        taken.rejected += kept
-        taken.counts.add(Counts(rejected=len(kept), alarms=len(alarms)))
+        taken.counts.alarms += len(alarms)
+        for arrival, refusal in new:
+            self._rejected.keep(arrival, refusal)
+            taken.rejected.append(Rejected(arrival.name, refusal.reason, place_of(arrival)))
+            taken.counts.rejected += 1
         taken.done.update(arrival.name for arrival, _ in refused)
 
 

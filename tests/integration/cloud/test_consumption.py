@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from cloud.adapters.consumption_gaps import MAX_SETTLED, MAX_STREAMS, Watched
+from cloud.adapters.consumption_outlets import RejectedRecords
 from cloud.contract.canonical import canonical_bytes
 from cloud.contract.events import EventType, parse_event
 from cloud.contract.records import MAX_UNPACKED_BYTES, pack, unpack
 from cloud.contract.signing import sign
 from cloud.domain import keys
+from cloud.domain.gathering import Counts
+from cloud.domain.intake import Reason, Refusal
 from cloud.domain.streams import Stream, merge
 from cloud.domain.times import moment_text
 from cloud.errors import CloudError
@@ -251,6 +254,32 @@ def test_poison_in_the_batch_is_set_aside_and_the_rest_taken(path: FastPath, lob
     assert sorted(alarm["reason"] for alarm in alarms) == sorted(poison)
     assert {alarm["kind"] for alarm in alarms} == {"record.rejected"}
     assert all(alarm["kept_as"] in kept for alarm in alarms)
+
+
+def test_rejected_record_that_comes_again_is_told_of_once(path: FastPath, lobby: Device) -> None:
+    """A consumer that was deployed anew reads a week of the stream: only what nobody saw before is news."""
+    stranger = Device("d-lobby", key=OTHER_KEY)
+    stranger.many(3)
+    old = [path.arrival(lobby, stranger.record(1, 1)), path.arrival(lobby, b"junk", after_s=90_000)]
+    assert path.take(*old).counts.rejected == 2
+    before, told = path.set_aside(), path.alarms()
+    assert path.take(*old).counts == Counts()
+    new = path.arrival(lobby, stranger.record(2, 2), after_s=90_000)
+    again = path.take(old[0], new, old[1])
+    assert (again.counts.rejected, again.counts.alarms, again.first_left) == (1, 1, None)
+    assert [rejected.name for rejected in again.rejected] == [new.name]
+    assert before.items() < path.set_aside().items()
+    (alarm,) = path.alarms()[len(told) :]
+    assert (alarm["reason"], path.set_aside()[alarm["kept_as"]]["sequence"]) == ("bad_signature", new.sequence)
+
+
+def test_record_that_others_set_aside_meanwhile_is_left_as_it_is(path: FastPath) -> None:
+    """One object, with the reason of whoever was first."""
+    rejected = RejectedRecords(path.variables["CARDEA_REJECTED_BUCKET"], path.access.s3())
+    arrival = path.arrival("d-lobby", b"junk")
+    for reason in (Reason.MALFORMED, Reason.FAULT):
+        rejected.keep(arrival, Refusal(reason, "why"))
+    assert [kept["reason"] for kept in path.set_aside().values()] == ["malformed"]
 
 
 def test_bombs_fill_no_memory_and_hold_up_no_record(path: FastPath, lobby: Device) -> None:

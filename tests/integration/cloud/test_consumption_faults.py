@@ -99,6 +99,18 @@ def test_account_that_fails_is_no_answer(path: FastPath) -> None:
     assert path.occupancy() == []
 
 
+def test_bucket_that_fails_loses_no_alarm_of_a_rejected_record(path: FastPath) -> None:
+    """Told of before it is set aside: what was not kept is told of and counted when it comes again."""
+    batch = [path.arrival("d-1", b"one"), path.arrival("d-2", b"two"), path.arrival("d-1", b"three")]
+    breaker = Breaker(at=1, error=unreachable, only=frozenset({"PutObject"}), forever=True)
+    taken = path.consumption(BrokenAccess(path.access, breaker)).take(batch)
+    assert (taken.first_left, taken.counts.rejected, len(path.set_aside())) == (batch[0], 1, 1)
+    assert len(path.alarms()) == 2
+    again = path.take(*batch)
+    assert (again.first_left, again.counts.rejected, len(path.set_aside())) == (None, 2, 3)
+    assert {alarm["kept_as"] for alarm in path.alarms()} == set(path.set_aside())
+
+
 def test_answer_names_the_first_record_that_was_not_taken(path: FastPath) -> None:
     """What lies before it is done and noted; from it on, all come again in their order."""
     lobby = path.register(Device("d-lobby"))
