@@ -25,7 +25,7 @@ WAIT_S: Final = 900.0
 MAX_STREAMS: Final = 256
 """Of one device, read at once: it begins a new one only when its journal was set aside, a few times in its life."""
 MAX_SETTLED: Final = 100
-"""Streams of one device in one look: with a call or two for each that is some seconds of the minute."""
+"""Holes of one device in one look: with a call or two for each that is some seconds of the minute."""
 STREAMS: Final = "STREAM#"
 """What the sort keys of a device's streams begin with."""
 
@@ -39,7 +39,7 @@ class Watched:
     told: int = 0
     explained: int = 0
     crowded: tuple[str, ...] = ()
-    """Devices that have more streams than one look takes: what is left of them is for the next ones."""
+    """Devices that have more streams or holes than one look takes: what is left of them is for the next ones."""
     failed: tuple[tuple[str, str], ...] = ()
     """Devices that could not be looked at, and why."""
 
@@ -101,12 +101,13 @@ class GapWatch:
         items, is_crowded = self._streams(device, partition)
         streams = {epoch: Stream.read(device, epoch, item) for epoch, item in sorted(items.items())}
         newest = max((stream.arrived_at for stream in streams.values()), default="")
+        found = overdue(list(streams.values()), self._wait_s)
         due: dict[int, _Due] = {}
-        for stream, hole, parts in overdue(list(streams.values()), self._wait_s):
+        for stream, hole, parts in found[:MAX_SETTLED]:
             due.setdefault(stream.epoch, []).append((hole, parts))
-        watched = Watched(devices=1, crowded=(device,) if is_crowded or len(due) > MAX_SETTLED else ())
-        for epoch in list(due)[:MAX_SETTLED]:
-            watched += self._settle(registered["site"], streams[epoch], items[epoch], due[epoch], newest)
+        watched = Watched(devices=1, crowded=(device,) if is_crowded or len(found) > MAX_SETTLED else ())
+        for epoch, holes in due.items():
+            watched += self._settle(registered["site"], streams[epoch], items[epoch], holes, newest)
         return watched
 
     def _streams(self, device: str, partition: str) -> tuple[dict[int, Item], bool]:

@@ -18,7 +18,7 @@ from cloud.contract.signing import sign
 from cloud.domain import keys
 from cloud.domain.gathering import Counts
 from cloud.domain.intake import Reason, Refusal
-from cloud.domain.streams import Stream, merge
+from cloud.domain.streams import MAX_RUNS, Stream, merge
 from cloud.domain.times import moment_text
 from cloud.errors import CloudError
 from cloud.handlers import gaps
@@ -495,6 +495,22 @@ def test_made_up_epochs_of_one_controller_hide_no_gap_of_another(path: FastPath)
         told = [(alarm["device"], alarm["epoch"]) for alarm in path.alarms()]
         assert ("d-b", 1) in told
         assert len(set(told)) == look * MAX_SETTLED + 1
+
+
+def test_many_holes_of_one_epoch_are_told_of_in_several_looks(path: FastPath) -> None:
+    """An alarm for each of them takes its time, which the others need too."""
+    device = path.register(Device("d-a"))
+    holes = MAX_RUNS - 2
+    device.many(2 * holes + 2)
+    stream = Stream("d-a", 1)
+    for seq in range(2, 2 * holes + 2, 2):
+        stream = merge(stream, device.run(seq, seq), moment_text(device.start_s)).stream
+    stream = merge(stream, device.run(2 * holes + 1, 2 * holes + 2), moment_text(device.start_s + 1000)).stream
+    path.put(keys.stream("d-a", 1), **stream.fields())
+    looks = [path.watch().look() for _ in range(3)]
+    assert [watched.told for watched in looks] == [MAX_SETTLED, holes - MAX_SETTLED, 0]
+    assert [watched.crowded for watched in looks] == [("d-a",), (), ()]
+    assert len({alarm["id"] for alarm in path.alarms()}) == holes
 
 
 def test_device_that_can_not_be_looked_at_hides_no_gap_of_another(path: FastPath) -> None:
