@@ -21,8 +21,19 @@ from cloud.adapters.entities import EntityStore
 from cloud.contract.records import Record
 from cloud.domain import keys
 from cloud.domain.alarms import Alarm, rejected_alarm
-from cloud.domain.gathering import Counts, Group, NewEvent, StreamName, compare, gather, stream_names, to_compare
+from cloud.domain.gathering import (
+    Counts,
+    Group,
+    NewEvent,
+    StreamName,
+    compare,
+    gather,
+    rewind,
+    stream_names,
+    to_compare,
+)
 from cloud.domain.intake import Arrival, Reason, Refusal, Refused, event_fields, event_key, is_device, read_record
+from cloud.domain.keys import Key
 from cloud.domain.outcome import Item
 from cloud.domain.streams import Stream
 from cloud.domain.times import moment_s
@@ -117,24 +128,38 @@ class Consumption:
     def _try_group(self, devices: Devices, group: Group, calls: Calls) -> Counts:
         """Raises Conflict when somebody else took records of one of the devices meanwhile."""
         names = stream_names(group)
-        items = self._entities.get_many(keys.stream(*name) for name in names)
-        before = {name: Stream.read(*name, items[keys.stream(*name)]) for name in names}
-        gathered = gather(before, group, self._others(to_compare(before, group)))
+        items, before = self._streams(names)
+        counts = Counts()
+        told: set[str] = set()
+        if others := self._others(to_compare(before, group)):
+            streams, alarms = rewind(before, others)
+            self._alarms.tell(alarms)
+            for name, stream in streams.items():
+                self._store.put_unchanged(keys.stream(*name), stream.fields(), items[keys.stream(*name)])
+            told = {alarm.id for alarm in alarms}
+            counts.chain_breaks = counts.alarms = len(alarms)
+            items, before = self._streams(names)
+        gathered = gather(before, group)
         places = self._entities.get_many(event_key(event) for event, _ in gathered.doubtful)
         compared = compare(gathered.doubtful, places)
         self._put_events(gathered.new, calls)
         calls.each(self._put_absent, compared.absent)
         self._presence.move((*gathered.new, *compared.absent, *compared.known), calls)
         self._seen(devices, group, calls)
-        self._alarms.tell([*gathered.alarms, *compared.alarms])
+        self._alarms.tell([alarm for alarm in (*gathered.alarms, *compared.alarms) if alarm.id not in told])
 
         def note(name: StreamName) -> None:
             key = keys.stream(*name)
             self._store.put_unchanged(key, gathered.streams[name].fields(), items[key])
 
         calls.each(note, [name for name in names if gathered.streams[name] != before[name]])
-        gathered.counts.add(compared.counts)
-        return gathered.counts
+        counts.add(gathered.counts)
+        counts.add(compared.counts)
+        return counts
+
+    def _streams(self, names: Sequence[StreamName]) -> tuple[dict[Key, Item | None], dict[StreamName, Stream]]:
+        items = self._entities.get_many(keys.stream(*name) for name in names)
+        return items, {name: Stream.read(*name, items[keys.stream(*name)]) for name in names}
 
     def _others(self, held: Mapping[StreamName, NewEvent]) -> dict[StreamName, NewEvent]:
         """Those of the events that are not what lies in the table."""

@@ -70,16 +70,25 @@ def to_compare(before: Mapping[StreamName, Stream], group: Group) -> dict[Stream
     return found
 
 
-def gather(
-    before: Mapping[StreamName, Stream], group: Group, others: Mapping[StreamName, NewEvent] | None = None
-) -> Gathered:
-    """Add the records, each of one site, to their streams. `others`: events that are not what lies in their place."""
+def rewind(
+    before: Mapping[StreamName, Stream], others: Mapping[StreamName, NewEvent]
+) -> tuple[dict[StreamName, Stream], list[Alarm]]:
+    """The streams of events that are not what lies in their place, and what to tell of them.
+
+    To be told and noted before any of the events is written: one that lies in the table is no other than itself.
+    """
+    streams = {name: rewound(before[name]) for name in others}
+    alarms = [
+        finding_alarm(event.site, event.device, ChainBroken(event.epoch, event.seq), arrived_at)
+        for event, arrived_at in others.values()
+    ]
+    return streams, alarms
+
+
+def gather(before: Mapping[StreamName, Stream], group: Group) -> Gathered:
+    """Add the records, each of one site, to their streams."""
     streams, counts = dict(before), Counts()
     alarms: list[Alarm] = []
-    for name, (event, arrived_at) in (others or {}).items():
-        streams[name] = rewound(streams[name])
-        alarms.append(finding_alarm(event.site, event.device, ChainBroken(event.epoch, event.seq), arrived_at))
-        counts.chain_breaks += 1
     new: list[NewEvent] = []
     doubtful: list[NewEvent] = []
     for arrival, record in group:

@@ -79,6 +79,39 @@ def test_death_between_any_two_calls_loses_and_doubles_nothing(local_aws: LocalA
     pytest.fail("the batch takes more calls than the test breaks")
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_death_below_a_floor_loses_and_doubles_nothing(local_aws: LocalAws, answered: bool) -> None:
+    """A controller that was set back to an old copy: an alarm and an entry in places that were used before."""
+
+    def batch(path: FastPath) -> list[Arrival]:
+        lobby = path.register(Device("d-lobby"))
+        lobby.many(4)
+        path.take(path.arrival(lobby, lobby.record()))
+        restored = Device("d-lobby", events=lobby.run(1, 1), start_s=lobby.start_s + 600)
+        restored.add(EventType.DOOR_FORCED)
+        restored.grant("ada")
+        return [path.arrival(restored, restored.record(1 + at, 2 + at), after_s=700 + at) for at in (1, 0)]
+
+    with fast_path(local_aws) as whole:
+        whole.build_site()
+        whole.take(*batch(whole))
+        expected = whole.dump(), ids(whole)
+        assert (whole.occupancy(), len(whole.door_events()), len(expected[1])) == (["ada"], 6, 2)
+    for at in range(MOST_CALLS):
+        with fast_path(local_aws) as path:
+            path.build_site()
+            arrivals = batch(path)
+            breaker = Breaker(at=at, answered=answered)
+            try:
+                path.consumption(BrokenAccess(path.access, breaker)).take(arrivals)
+            except Killed:
+                path.take(*arrivals)
+            assert (path.dump(), ids(path)) == expected, f"{breaker.calls} broken at {at}"
+            if len(breaker.calls) <= at:
+                return
+    pytest.fail("the batch takes more calls than the test breaks")
+
+
 def test_account_that_fails_is_no_answer(path: FastPath) -> None:
     """A read that fails is not taken for a person who is nowhere, or an unknown device: the record comes again."""
     lobby = path.register(Device("d-lobby"))
