@@ -32,8 +32,8 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     ),
     "no_allowlist": Remedy(
         Verdict.FAIL,
-        "The door has never had a list: every entry is denied.",
-        "See the cloud lines: the network, the credentials, and that the site has published a list.",
+        "The door has no list, or none that it can read: every entry is denied.",
+        "See the disk and cloud lines: the network, the credentials, and that the site has published a list.",
     ),
     "allowlist_refused": Remedy(
         Verdict.FAIL,

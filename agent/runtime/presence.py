@@ -51,8 +51,9 @@ class Presence:
         """Remember the fire state of a door, on disk before this returns if the disk will."""
         if latched == (door in self._fire):
             return
-        (self._fire.add if latched else self._fire.discard)(door)
+        # First: of what could not even be handed on, the next call must not think that it is kept.
         self._save(_FIRE, door, "latched" if latched else None, durable=True)
+        (self._fire.add if latched else self._fire.discard)(door)
 
     def _save(self, name: str, key: str, value: str | None, *, durable: bool = False) -> None:
         try:

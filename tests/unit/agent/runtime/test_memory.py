@@ -46,6 +46,29 @@ def test_a_dead_disk_does_not_stop_a_decision() -> None:
     assert presence.fire_latched("front")
 
 
+class StarvingState(MemoryState):
+    """A `StateStore` for which there is no memory, while `starves`."""
+
+    starves = True
+
+    def save(self, name: str, key: str, value: str | None, *, durable: bool = False) -> None:
+        """Keep or remove one entry."""
+        if self.starves:
+            raise MemoryError
+        super().save(name, key, value, durable=durable)
+
+
+def test_a_fire_state_that_could_not_even_be_handed_on_is_not_taken_for_kept() -> None:
+    """The controller latches it again when it is run again."""
+    state = StarvingState()
+    presence = Presence(state)
+    with pytest.raises(MemoryError):
+        presence.latch_fire("front", latched=True)
+    state.starves = False
+    presence.latch_fire("front", latched=True)
+    assert Presence(state).fire_latched("front")
+
+
 def test_list_age_counts_from_the_last_confirmation() -> None:
     """Age is about when the list was last seen to be the newest, not about when it changed."""
     clock = FakeClock()
