@@ -77,6 +77,7 @@ class EnvironmentPlan:
         parameters = {
             **self._common(),
             "Running": "true",
+            "Archiving": "true",
             "CodeKey": release.code_key,
             "LayerKey": release.layer_key,
             "Templates": release.templates,

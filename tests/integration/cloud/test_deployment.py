@@ -278,6 +278,10 @@ def test_protection_holds_until_the_very_end(empty_account: AwsAccess, monkeypat
             erase(empty_account, deployer(empty_account), "half")
     after = empty_account.cognito().describe_user_pool(UserPoolId=outputs["PoolId"])["UserPool"]
     assert (after.get("MfaConfiguration"), after["DeletionProtection"]) == (before.get("MfaConfiguration"), "ACTIVE")
+    # Whoever thinks better of it has all of it again.
+    deploy(empty_account, deployer(empty_account), plan)
+    deliveries = client_of(empty_account, "firehose").list_delivery_streams()["DeliveryStreamNames"]
+    assert "cardea-half-archive" in deliveries
     erase(empty_account, deployer(empty_account), "half")
     # Whatever died between the root and what it was made from is finished by another call.
     deploy(empty_account, deployer(empty_account), plan)
