@@ -34,6 +34,15 @@ def test_every_line_of_the_unit_is_explained() -> None:
             assert lines[0].startswith("#") or paragraph.startswith("[Unit]") or "[Install]" in paragraph, paragraph
 
 
+def test_devices_that_may_come_later_are_known_at_the_start() -> None:
+    """An allowed group of devices whose module is not loaded by then is left out, says systemd.resource-control(5)."""
+    unit = UNIT.read_text()
+    for group, module in (("ttyUSB", "usbserial"), ("ttyACM", "cdc_acm")):
+        assert f"DeviceAllow=char-{group} " in unit
+        for order in ("Wants", "After"):
+            assert re.search(rf"^{order}=.*\bmodprobe@{module}\.service\b", unit, re.MULTILINE), (order, module)
+
+
 def test_the_rules_name_every_usb_reader_that_nfcpy_drives() -> None:
     """A reader that is missing here opens for root alone."""
     rules = (ROOT / "systemd" / "cardea.rules").read_text()
