@@ -7,7 +7,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from cloud.adapters.aws import AwsError, aws_errors
 from cloud.adapters.entities import key_attributes, to_attributes
-from cloud.adapters.transactions import put_request
+from cloud.adapters.transactions import OVERTAKEN, put_request
 from cloud.domain import keys
 from cloud.domain.keys import Key
 from cloud.domain.outcome import Item, Put
@@ -46,7 +46,7 @@ class ConsumptionStore:
                     ConditionExpression="attribute_not_exists(pk)",
                 )
         except AwsError as error:
-            if error.code == "ConditionalCheckFailedException":
+            if error.code in OVERTAKEN:
                 raise Conflict(f"{key[1].partition('#')[0]}: somebody else wrote in between") from error
             raise
 
@@ -56,12 +56,12 @@ class ConsumptionStore:
             with aws_errors():
                 self._dynamodb.put_item(**put_request(self._table, Put(key, fields), before))
         except AwsError as error:
-            if error.code == "ConditionalCheckFailedException":
+            if error.code in OVERTAKEN:
                 raise Conflict(f"{key[1].partition('#')[0]}: somebody else wrote in between") from error
             raise
 
     def seen(self, device: str, at: str) -> None:
-        """A registered device was heard of. Its `rev` stays: whoever changes it need not care."""
+        """A registered device was heard of. Its `rev` stays: whoever changes it need not care, nor do we wait."""
         try:
             with aws_errors():
                 self._dynamodb.update_item(
@@ -72,7 +72,7 @@ class ConsumptionStore:
                     ExpressionAttributeValues={":at": {"S": at}},
                 )
         except AwsError as error:
-            if error.code != "ConditionalCheckFailedException":
+            if error.code not in OVERTAKEN:
                 raise
 
     def _write(self, requests: list[Any]) -> None:

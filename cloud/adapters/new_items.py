@@ -1,7 +1,9 @@
 """Puts items into the table that are not there yet, each for itself. Must never overwrite one."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from cloud.adapters.aws import AwsError, aws_errors
 from cloud.adapters.entities import key_attributes, to_attributes
@@ -10,6 +12,8 @@ from cloud.domain.keys import Key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_TRIES: Final = 6
 
 
 class NewItems:
@@ -21,6 +25,16 @@ class NewItems:
 
     def put(self, key: Key, fields: Mapping[str, Any]) -> bool:
         """Put an item; False when something lies there already. Raises AwsError."""
+        # Whoever has it in a transaction at this moment is done with that in some milliseconds.
+        again = Retrying(
+            retry=retry_if_exception(_is_in_a_transaction),
+            stop=stop_after_attempt(_TRIES),
+            wait=wait_random_exponential(multiplier=0.02, max=0.5),
+            reraise=True,
+        )
+        return again(self._put, key, fields)
+
+    def _put(self, key: Key, fields: Mapping[str, Any]) -> bool:
         item = {**to_attributes({**fields, "v": ENTITY_VERSION, "rev": 1}), **key_attributes(key)}
         try:
             with aws_errors():
@@ -32,3 +46,7 @@ class NewItems:
                 return False
             raise
         return True
+
+
+def _is_in_a_transaction(error: BaseException) -> bool:
+    return isinstance(error, AwsError) and error.code == "TransactionConflictException"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MAX_WRITES: Final = 100
 """Of one transaction, checks included."""
 ENTITY_VERSION: Final = 1
+OVERTAKEN: Final = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
+"""What a write of one item is told when the item has changed, or is in somebody's transaction at this moment."""
 _LOST: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 
 
