@@ -59,12 +59,16 @@ class JournalFile:
         try:
             self._inode = settings.path.stat().st_ino
             self._load()
+        except (TypeError, ValueError, OverflowError) as error:
+            # A byte rotted where no check of pages looks: a number has become a text, or another number.
+            self._db.close()
+            raise Damaged(f"what it holds makes no sense: {error}") from error
         except BaseException:
             self._db.close()
             raise
 
     def _load(self) -> None:
-        self.epoch: int = self._db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0]
+        self.epoch = schema.read_epoch(self._db)
         self._sent, self._unsent = Runs(), Runs()
         for first, last in self._epochs():
             self._unsent.add(first, last)
@@ -111,7 +115,11 @@ class JournalFile:
         row = self._db.execute("SELECT value FROM meta WHERE name = 'notice'").fetchone()
         if row is None:
             return None
-        return EventDraft(type=EventType.JOURNAL_SET_ASIDE, detail=json.loads(row[0]))
+        try:
+            detail = dict(json.loads(row[0]))
+        except (TypeError, ValueError):
+            detail = {"reason": "what was known of the loss can't be read"}
+        return EventDraft(type=EventType.JOURNAL_SET_ASIDE, detail=detail)
 
     @property
     def seq(self) -> int:

@@ -124,10 +124,10 @@ def _mark_epoch(state_dir: Path, epoch: int) -> None:
 
 
 def _epoch_of(old: sqlite3.Connection) -> int:
-    with suppress(sqlite3.Error):
-        row = old.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
-        if row and isinstance(row[0], int) and 0 < row[0] < _UNREADABLE_EPOCH * 2:
-            return int(row[0])
+    with suppress(sqlite3.Error, Damaged):
+        epoch = schema.read_epoch(old)
+        if epoch < _UNREADABLE_EPOCH * 2:
+            return epoch
     return 0
 
 

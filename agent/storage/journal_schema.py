@@ -22,6 +22,8 @@ FILE_NAME: Final = "journal.db"
 SCHEMA_VERSION: Final = 1
 _APPLICATION_ID: Final = 0x43445231
 _SEQ_BITS: Final = 40
+MAX_EPOCH: Final = 1 << (63 - _SEQ_BITS)
+"""Places are integers of SQLite's, which have 64 bits and a sign."""
 # Three events fill a page, and a commit writes whole pages: at 4 KiB an event costs the disk a fifth more. A journal
 # that was made with another size keeps it.
 _PAGE_BYTES: Final = 2048
@@ -51,6 +53,14 @@ def place_of(epoch: int, seq: int) -> int:
 def epoch_and_seq(place: int) -> tuple[int, int]:
     """The inverse of `place_of`."""
     return place >> _SEQ_BITS, place & ((1 << _SEQ_BITS) - 1)
+
+
+def read_epoch(db: sqlite3.Connection) -> int:
+    """The epoch that the journal is in. Raises Damaged, sqlite3.Error: no check of pages sees a byte that rots here."""
+    row = db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+    if row is None or not isinstance(row[0], int) or not 0 <= row[0] < MAX_EPOCH:
+        raise Damaged("it does not say its epoch")
+    return row[0]
 
 
 def create(path: Path, epoch: int) -> sqlite3.Connection:

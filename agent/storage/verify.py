@@ -61,7 +61,7 @@ def _verify(db: sqlite3.Connection, progress: Callable[[int, int], None]) -> Jou
     if verdict != "ok":
         return JournalBreak(0, 0, f"pages: {verdict}")
     (total,) = db.execute("SELECT count(*) FROM event").fetchone()
-    (epoch,) = db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+    epoch = schema.read_epoch(db)
     chain, checked = _Chain(place_of(1, 0), bytes.fromhex(GENESIS)), 0
     while True:
         rows, holes = _slice(db, chain.place)

@@ -18,6 +18,7 @@ from tests.rigs import site
 from tests.rigs.daemon import CARDEA
 from tests.rigs.doctor import controller, doctor, run
 from tests.rigs.journals import fill
+from tests.rigs.waiting import wait_for
 
 OTHER_USER = 12345
 KEYS_OF_A_USED_ONE = {**site.KEYS, "device.key": "11" * 32}
@@ -75,6 +76,8 @@ def test_running_daemon_is_asked_and_left_alone(tmp_path: Path) -> None:
     daemon = controller(tmp_path)
     site.install(daemon.state_dir, site.items())
     with daemon:
+        # It is ready a moment before it has said so.
+        wait_for(lambda: daemon.log_lines("agent.started"), "its own words to be in the log")
         before, logged = daemon.events(), daemon.log_text()
         told = doctor(daemon.config)
         assert daemon.events() == before

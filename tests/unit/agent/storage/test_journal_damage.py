@@ -96,6 +96,49 @@ def test_table_whose_text_rots_is_damage(tmp_path: Path, word: bytes, rotten: by
     assert verify(path) is None
 
 
+@pytest.mark.parametrize(
+    ("rot", "reason"),
+    [
+        ("UPDATE meta SET name = 'epocx' WHERE name = 'epoch'", "it does not say its epoch"),
+        ("UPDATE meta SET value = 'x' WHERE name = 'epoch'", "it does not say its epoch"),
+        ("UPDATE meta SET value = 1 << 60 WHERE name = 'epoch'", "it does not say its epoch"),
+        ("INSERT INTO sent VALUES (1099511627777, 'x')", "what it holds makes no sense: "),
+    ],
+)
+def test_row_that_rots_is_damage(tmp_path: Path, rot: str, reason: str) -> None:
+    """Pages and tables are sound and a row is not: the journal would never open again."""
+    fill(tmp_path, 20)
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as db:
+        db.execute(rot)
+    with open_journal(tmp_path) as journal:
+        detail = _set_aside_detail(journal)
+        assert detail["rescued"] == 20
+        assert str(detail["reason"]).startswith(reason)
+        journal.append(opened(), 5)
+    assert verify(tmp_path / "journal.db") is None
+
+
+def test_break_is_an_epoch_that_is_not_told(tmp_path: Path) -> None:
+    """Whoever checks the file beside the agent hears of it too."""
+    fill(tmp_path, 20)
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM meta WHERE name = 'epoch'")
+    assert verify(tmp_path / "journal.db") == JournalBreak(0, 0, "it does not say its epoch")
+
+
+def test_word_of_a_loss_that_rots_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """It opens the new epoch: without it no event could be written."""
+    fill(tmp_path, 20)
+    (tmp_path / "journal.db").write_bytes(b"\xff" * 8192)
+    with open_journal(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM event")
+        db.execute("UPDATE meta SET value = '{' WHERE name = 'notice'")
+    with open_journal(tmp_path) as journal:
+        assert _set_aside_detail(journal)["reason"] == "what was known of the loss can't be read"
+
+
 def test_damage_of_the_first_table_page_still_rescues_most(tmp_path: Path) -> None:
     """The oldest rows are on the first leaf; its loss does not hide what comes after."""
     fill(tmp_path, 300)
