@@ -26,6 +26,10 @@ role = sys.argv[1]
 (here / (role + ".env")).write_text(json.dumps(dict(os.environ)))
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
+def wait():
+    # In steps: the handler runs when the main thread wakes, and the signal may come to another one, or just before.
+    while not stop.wait(0.1):
+        pass
 print("hello from", role, file=sys.stderr, flush=True)
 if (here / (role + ".dies")).exists():
     sys.exit("cannot \\x1b[31mgo on")
@@ -43,11 +47,11 @@ if role == "cloud":
     both |= {{"epoch": 1, "version": 1}}
     both |= {{"staff": {{"administrator": {{"name": "administrator", "password": "secret"}}}}}}
     print(json.dumps({{"endpoint": {endpoint!r}, "home": str(here), **both}}), flush=True)
-    stop.wait()
+    wait()
 else:
     from tests.rigs.stand_in_daemon import StandInDaemon
     with StandInDaemon(here / "control.sock"):
-        stop.wait()
+        wait()
 with open(here / "stopped", "a") as order:
     order.write(role + "\\n")
 """
