@@ -14,11 +14,11 @@ _FULL_STEP_S: Final = 0.01
 
 
 class LogWriter:
-    """A stream as far as logging writes to it. `write` never blocks and never raises. `waiting` is where lines wait."""
+    """A stream as far as logging writes to it. `write` never blocks and never raises."""
 
-    def __init__(self, stream: TextIO, waiting: queue.Queue[str] | None = None) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._waiting: queue.Queue[str] = queue.Queue(MAX_WRITES) if waiting is None else waiting
+        self._waiting: queue.Queue[str] = queue.Queue(MAX_WRITES)
         self._dropped = 0
         self._told = 0
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)

@@ -75,7 +75,7 @@ def test_a_reader_that_has_gone_and_a_want_of_memory_stop_nobody(failure: Except
     wait_for(lambda: stream.getvalue().startswith("found\n"), "the next line")
 
 
-def test_whoever_writes_without_memory_loses_the_line_and_goes_on() -> None:
+def test_whoever_writes_without_memory_loses_the_line_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss is told with the next line."""
 
     class NoMemory(queue.Queue[str]):
@@ -86,11 +86,11 @@ def test_whoever_writes_without_memory_loses_the_line_and_goes_on() -> None:
                 raise MemoryError
             super()._put(item)
 
+    monkeypatch.setattr(queue, "Queue", NoMemory)
     stream = io.StringIO()
-    waiting = NoMemory()
-    writer = LogWriter(stream, waiting)
+    writer = LogWriter(stream)
     assert writer.write("lost\n") == 5
-    waiting.spent = False
+    NoMemory.spent = False
     writer.write("found\n")
     assert writer.drain(time.monotonic() + 10)
     assert stream.getvalue() == 'found\n{"event": "log.dropped", "level": "warning", "texts": 1}\n'
